@@ -1,0 +1,344 @@
+"""Graph: layers joined into one, which is itself a layer."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from brickgrad.layers import Array, ArrayDict, Layer, Memory
+
+from .node import Input, Node
+from .wiring import Step, first_nonfinite, infer_shapes, wire
+
+
+class _Run:
+    """What one forward through a graph leaves behind: a memory for each step, and the values and gradients if kept."""
+
+    __slots__ = ("grads", "memories", "specs", "values")
+
+    def __init__(self, memories: list[Memory]) -> None:
+        self.memories = memories
+        self.values: list[Any] | None = None
+        self.grads: list[Any] | None = None
+        self.specs: list[Any] = []
+
+
+class Graph(Layer):
+    """Layers joined by their nodes, run in order forward and backward. It is a layer, so graphs nest.
+
+    Gradients that reach a node from several layers are summed; so are those of a layer that stands at several nodes.
+    The wiring is checked when the graph is built; so are the shapes, as far as the inputs' are given.
+
+    Parameters
+        inputs : Input, or a list of them.
+        outputs : node, or a list of them: then forward gives a tuple.
+        keep : bool, default True. Whether every edge's value and gradient is kept for `value` and `grad`.
+        name : str, optional.
+    Errors       ValueError: an input that is missing or reaches no output, a circle, a name twice, shapes that do not fit
+    Example
+        >>> import brickgrad as bg
+        >>> apple, count, tax = bg.Input("apple"), bg.Input("count"), bg.Input("tax")
+        >>> total = apple * count
+        >>> g = bg.Graph([apple, count, tax], total * tax)
+        >>> print(round(g.forward(100.0, 2.0, 1.1), 10))
+        220.0
+        >>> print(*g.backward(1.0), g.grad(total))
+        2.2 110.00000000000001 200.0 1.1
+    """
+
+    def __init__(
+        self,
+        inputs: Input | Sequence[Input],
+        outputs: Node | Sequence[Node],
+        *,
+        keep: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.inputs = (inputs,) if isinstance(inputs, Node) else tuple(inputs)
+        self.outputs = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
+        self.keep = keep
+        self._many = not isinstance(outputs, Node)
+        self.n_outputs = len(self.outputs)
+        self.wiring = wire(self.title, self.inputs, self.outputs)
+        self.input_names = tuple(x.name for x in self.inputs)
+        self.arity = (len(self.inputs), len(self.inputs))
+        self.integer_inputs = tuple(x.name for x in self.inputs if x.takes_integers)
+        self._plans: dict[Any, list[bool]] = {}
+        self.shapes = infer_shapes(self.title, self.wiring, self.inputs)
+
+    def forward(self, *inputs: Array) -> Any:
+        """Run the layers in order; return the output, or a tuple of them."""
+        self._check_shapes(inputs)
+        wiring = self.wiring
+        values: list[Any] = [None] * wiring.n_slots
+        for slot, x in zip(wiring.inputs, inputs, strict=True):
+            values[slot] = x
+        for slot, constant in wiring.constants.items():
+            values[slot] = constant
+        run = _Run(self._memories())
+        for step, memory in zip(wiring.steps, run.memories, strict=True):
+            with_memory = step.layer.memory
+            step.layer.memory = memory
+            try:
+                result = step.layer.forward(*[values[slot] for slot in step.reads])
+            except Exception as error:
+                self._say_where(error, step)
+                raise
+            finally:
+                step.layer.memory = with_memory
+            if len(step.writes) == 1:
+                values[step.writes[0]] = result
+            else:
+                for slot, value in zip(step.writes, result, strict=True):
+                    values[slot] = value
+        run.specs = [(np.shape(x), x.dtype) for x in inputs]
+        if self.keep:
+            run.values = values
+        self.saved = run
+        results = tuple(values[slot] for slot in wiring.outputs)
+        return results if self._many else results[0]
+
+    def backward(self, *d_outputs: Array) -> Any:
+        """Run the layers' backward in reverse order; return the inputs' gradients and fill the layers' `grads`."""
+        run: _Run = self.saved
+        needed = self._plan(self.memory.wanted)
+        grads = _Sums(self.wiring.n_slots)
+        for slot, dy in zip(self.wiring.outputs, d_outputs, strict=True):
+            if dy.dtype.kind == "f":
+                grads.add(slot, dy.copy())
+        totals: dict[int, tuple[ArrayDict, dict[str, Array]]] = {}
+        for step, memory in zip(reversed(self.wiring.steps), reversed(run.memories), strict=True):
+            if not any(needed[slot] for slot in step.writes):
+                continue
+            self._step_back(step, memory, grads, needed)
+            if step.shared:
+                _add_up(step.layer, totals)
+        for live, total in totals.values():
+            for key, value in total.items():
+                live[key] = value
+        if self.keep:
+            run.grads = grads.sums
+        results = tuple(
+            self._gradient(x, spec, grads.sums[slot], needed[slot])
+            for x, spec, slot in zip(self.inputs, run.specs, self.wiring.inputs, strict=True)
+        )
+        return results if len(results) > 1 else results[0]
+
+    def _step_back(self, step: Step, memory: Memory, grads: _Sums, needed: list[bool]) -> None:
+        """One layer's backward: take the gradients of what it wrote, hand on those of what it read."""
+        layer = step.layer
+        assert memory.outputs is not None
+        dys = [
+            np.zeros(*spec) if (dy := grads.sums[slot]) is None else dy
+            for slot, spec in zip(step.writes, memory.outputs, strict=True)
+        ]
+        memory.wanted = tuple(needed[slot] for slot in step.reads)
+        own, layer.memory = layer.memory, memory
+        try:
+            results = layer.backward(*dys)
+        except Exception as error:
+            self._say_where(error, step)
+            raise
+        finally:
+            layer.memory = own
+        for slot, dx in zip(step.reads, results if isinstance(results, tuple) else (results,), strict=True):
+            if dx is not None and needed[slot]:
+                grads.add(slot, dx)
+
+    @staticmethod
+    def _gradient(x: Input, spec: Any, dx: Any, needed: bool) -> Any:
+        """What backward returns for an input: its gradient, zeros where no path leads to it, None where none is wanted."""
+        shape, dtype = spec
+        if dtype.kind != "f" or not needed:
+            return None
+        return np.zeros(shape, dtype) if dx is None else dx
+
+    def _memories(self) -> list[Memory]:
+        """A memory for each step: new ones, those of the last run when frozen, the workspace's own where one is active."""
+        if self._frozen:
+            run: _Run = self.saved
+            return run.memories
+        arrays = self.memory.arrays
+        if arrays is None:
+            return [Memory() for _ in self.wiring.steps]
+        memories: list[Memory] = arrays.setdefault("memories", [])
+        if not memories:
+            memories.extend(Memory(arrays={}) for _ in self.wiring.steps)
+        return memories
+
+    def _plan(self, wanted: tuple[bool, ...] | None) -> list[bool]:
+        """For each slot whether its gradient is needed: for an input's sake, or for parameters before it."""
+        if wanted not in self._plans:
+            needed = [False] * self.wiring.n_slots
+            for index, (x, slot) in enumerate(zip(self.inputs, self.wiring.inputs, strict=True)):
+                needed[slot] = x.grad and (wanted is None or wanted[index])
+            for step in self.wiring.steps:
+                learns = any(leaf.params for leaf in step.layer.leaves())
+                for slot in step.writes:
+                    needed[slot] = learns or any(needed[read] for read in step.reads)
+            self._plans[wanted] = needed
+        return self._plans[wanted]
+
+    def _check_shapes(self, inputs: Sequence[Array]) -> None:
+        """Each input ends in the shape it was said to have; the axes before it are free, a single sample has none."""
+        for x, node in zip(inputs, self.inputs, strict=True):
+            if node.shape and not node.takes_integers and x.shape[-len(node.shape) :] != node.shape:
+                flat = len(node.shape) == 1 and x.ndim > 2 and math.prod(x.shape[1:]) == node.shape[0]
+                raise ValueError(
+                    f"{self.title}.forward: input {node.name} must be ({', '.join(map(str, ('N', *node.shape)))}); "
+                    f"got {x.shape}.{' Flatten the images first.' if flat else ''}"
+                )
+
+    def _say_where(self, error: Exception, step: Step) -> None:
+        """Add to an error the node it came from."""
+        place = f"\n  at {step.title} in {self.title}"
+        if type(error) in (ValueError, TypeError, RuntimeError) and error.args and isinstance(error.args[0], str):
+            error.args = (error.args[0] + place, *error.args[1:])
+        else:
+            error.add_note(place.strip())
+
+    def value(self, node: Node) -> Any:
+        """The value of a node in the last forward."""
+        run: _Run = self.saved
+        if run.values is None:
+            raise RuntimeError(f"{self.title}.value: this graph keeps no values; build it with keep=True.")
+        return run.values[self._slot(node, "value")]
+
+    def grad(self, node: Node) -> Any:
+        """The gradient that reached a node in the last backward, summed over all layers that use it; None where none is needed."""
+        run: _Run = self.saved
+        slot = self._slot(node, "grad")
+        if not self.keep:
+            raise RuntimeError(f"{self.title}.grad: this graph keeps no gradients; build it with keep=True.")
+        if run.grads is None:
+            raise RuntimeError(f"{self.title}.grad: there are no gradients yet. Call backward first.")
+        return run.grads[slot]
+
+    def _slot(self, node: Node, what: str) -> int:
+        if node not in self.wiring.slots:
+            raise ValueError(f"{self.title}.{what}: {node!r} is not a node of this graph.")
+        return self.wiring.slots[node]
+
+    @property
+    def params(self) -> ArrayDict:
+        """The parameters of all layers, as `layer.parameter`; writing to an entry writes into the layer."""
+        return ArrayDict.gather(self, "params", {name: leaf.params[key] for name, leaf, key in self._named()})
+
+    @property
+    def grads(self) -> ArrayDict:
+        """The gradients of all parameters, as `layer.parameter`."""
+        return ArrayDict.gather(self, "grads", {name: leaf.grads[key] for name, leaf, key in self._named()})
+
+    def _named(self) -> Iterator[tuple[str, Layer, str]]:
+        """Each parameter once: its name in the graph, its layer and its name there."""
+        for name, leaf in self.named_leaves():
+            for key in leaf.params:
+                yield f"{name}.{key}", leaf, key
+
+    def named_leaves(self) -> Iterator[tuple[str, Layer]]:
+        """Each layer once, with its name; those of a graph inside as `inner.layer`."""
+        seen: set[int] = set()
+        for step in self.wiring.steps:
+            inner = step.layer.named_leaves() if isinstance(step.layer, Graph) else [("", step.layer)]
+            for name, leaf in inner:
+                if id(leaf) not in seen:
+                    seen.add(id(leaf))
+                    yield f"{step.name}.{name}" if name else step.name, leaf
+
+    def leaves(self) -> list[Layer]:
+        """All layers in it that are no graphs, each once."""
+        return [leaf for _, leaf in self.named_leaves()]
+
+    @property
+    def sized(self) -> bool:
+        """Whether every layer knows its size."""
+        return all(leaf.sized for leaf in self.leaves())
+
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[None]:
+        """Use all large arrays again from run to run: faster, but what a run returns is overwritten by the next."""
+        before, self.memory = self.memory, Memory(self.memory.wanted, {})
+        try:
+            yield
+        finally:
+            self.memory = before
+
+    def find_nonfinite(self, *inputs: Any) -> str | None:
+        """Where a NaN or an infinity first shows when the graph runs on `inputs`; None where it does not.
+
+        >>> from brickgrad import Graph, Input, Log
+        >>> x = Input("x")
+        >>> with np.errstate(divide="ignore"):
+        ...     print(Graph(x, Log(name="first")(x)).find_nonfinite(np.array([1.0, 0.0])))
+        the output of Log[first] (<doctest brickgrad.graph.graph.Graph.find_nonfinite[2]>:2), sample 1
+        """
+        twin = self.replica()
+        twin.keep = True
+        with np.errstate(all="ignore"):
+            twin.forward(*inputs)
+        values: list[Any] = twin.saved.values
+        slot = first_nonfinite(values)
+        if slot is None:
+            return None
+        array = np.asarray(values[slot])
+        place = f", sample {int(np.argwhere(~np.isfinite(array))[0][0])}" if array.ndim else ""
+        step = next((step for step in self.wiring.steps if slot in step.writes), None)
+        if step is None:
+            return f"the input {self.input_names[self.wiring.inputs.index(slot)]}{place}"
+        for key, param in step.layer.params.items():
+            if not np.isfinite(param).all():
+                return f"the parameter {step.name}.{key}"
+        return f"the output of {step.title}{place}"
+
+    def _twin(self, dtype: Any, twins: dict[int, Any]) -> Self:
+        """A replica on replicas of its layers; a layer that stands at two nodes has one."""
+        twin = copy.copy(self)
+        twin.memory, twin._plans = Memory(), {}
+        twin.wiring = copy.copy(self.wiring)
+        twin.wiring.steps = [
+            Step(_twin_of(step.layer, dtype, twins), step.name, step.where, step.reads, step.writes, step.shared)
+            for step in self.wiring.steps
+        ]
+        return twin
+
+
+def _twin_of(layer: Layer, dtype: Any, twins: dict[int, Any]) -> Layer:
+    if id(layer) not in twins:
+        twins[id(layer)] = layer._twin(dtype, twins)
+    twin: Layer = twins[id(layer)]
+    return twin
+
+
+def _add_up(layer: Layer, totals: dict[int, tuple[ArrayDict, dict[str, Array]]]) -> None:
+    """Add a shared layer's gradients, which its next backward will overwrite, to what came from its other nodes."""
+    for leaf in layer.leaves():
+        live, total = totals.setdefault(id(leaf), (leaf.grads, {}))
+        for key, value in live.items():
+            if key in total:
+                total[key] += value
+            else:
+                total[key] = value.copy()
+
+
+class _Sums:
+    """The gradient of every slot: what first arrives, then sums in arrays of its own, so that no layer's are written to."""
+
+    def __init__(self, n_slots: int) -> None:
+        self.sums: list[Any] = [None] * n_slots
+        self._owned: set[int] = set()
+
+    def add(self, slot: int, dx: Any) -> None:
+        """Add a gradient to a slot's."""
+        if self.sums[slot] is None:
+            self.sums[slot] = dx
+        elif slot in self._owned:
+            self.sums[slot] += dx
+        else:
+            self.sums[slot] = self.sums[slot] + dx
+            self._owned.add(slot)

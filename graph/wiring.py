@@ -1,0 +1,246 @@
+"""From nodes to a plan: the order in which a graph's layers run, checked before anything does."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from brickgrad.layers import Array, Layer, Memory
+
+from .node import Call, Constant, Input, Node
+
+
+@dataclass
+class Step:
+    """One layer's turn: the slots it reads and writes, its name in the graph and where it was written."""
+
+    layer: Layer
+    name: str
+    where: str
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    shared: bool = field(default=False)
+
+    @property
+    def title(self) -> str:
+        """The step as errors name it: `Affine[hidden] (train.py:9)`."""
+        return f"{type(self.layer).__name__}[{self.name}] ({self.where})"
+
+
+@dataclass
+class Wiring:
+    """A checked graph: its steps in order, and a slot for every value that flows."""
+
+    steps: list[Step]
+    slots: dict[Node, int]
+    constants: dict[int, Any]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def n_slots(self) -> int:
+        """How many values there are: inputs, constants and the steps' outputs."""
+        return len(self.slots)
+
+
+def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node]) -> Wiring:
+    """Order the calls that lead from `inputs` to `outputs`, and check that nothing is missing, spare or named twice."""
+    _check_ends(title, inputs, outputs)
+    calls = _in_order(title, outputs)
+    slots: dict[Node, int] = {node: slot for slot, node in enumerate(inputs)}
+    constants: dict[int, Any] = {}
+    names = _names(title, calls)
+    steps = []
+    for call, name in zip(calls, names, strict=True):
+        for node in call.inputs:
+            if isinstance(node, Constant):
+                constants[slots.setdefault(node, len(slots))] = node.value
+            elif node not in slots:
+                raise ValueError(
+                    f"{title}: {node.title} ({node.where}) feeds {call.layer.title} ({call.where}) but is not among the "
+                    f"graph's inputs ({', '.join(x.name for x in inputs)}). Add it to them."
+                )
+        reads = tuple(slots[node] for node in call.inputs)
+        for node in call.outputs:
+            slots[node] = len(slots)
+        steps.append(Step(call.layer, name, call.where, reads, tuple(slots[node] for node in call.outputs)))
+    for node in outputs:
+        if node not in slots:
+            raise ValueError(f"{title}: the output {node.title} ({node.where}) depends on none of the graph's inputs.")
+    reached = {node for call in calls for node in call.inputs} | set(outputs)
+    for node in inputs:
+        if node not in reached:
+            raise ValueError(
+                f"{title}: {node.title} ({node.where}) reaches no output; leave it out, or join it to one of "
+                f"{', '.join(f'{out.title} ({out.where})' for out in outputs)}."
+            )
+    uses = Counter(id(leaf) for step in steps for leaf in step.layer.leaves())
+    for step in steps:
+        step.shared = any(uses[id(leaf)] > 1 for leaf in step.layer.leaves())
+    return Wiring(steps, slots, constants, tuple(slots[x] for x in inputs), tuple(slots[y] for y in outputs))
+
+
+def _check_ends(title: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+    """The inputs are Inputs with names of their own; the outputs are nodes; there are some of both."""
+    if not inputs or not outputs:
+        raise ValueError(f"{title}: needs at least one input and one output; got {len(inputs)} and {len(outputs)}.")
+    for node in inputs:
+        if not isinstance(node, Input):
+            raise TypeError(f"{title}: inputs must be Input nodes; got {node!r}.")
+    for node in outputs:
+        if not isinstance(node, Node):
+            raise TypeError(
+                f"{title}: outputs must be nodes, made by calling layers on nodes; got {type(node).__name__} {node!r:.60}."
+            )
+    first: dict[str, Input] = {}
+    for node in inputs:
+        other = first.setdefault(node.name, node)
+        if other is not node:
+            raise ValueError(
+                f"{title}: two inputs have the name {node.name!r}, at {other.where} and at {node.where}. Rename one."
+            )
+    twice = [node for node, count in Counter(inputs).items() if count > 1]
+    if twice:
+        raise ValueError(f"{title}: {twice[0].title} ({twice[0].where}) stands twice among the inputs.")
+
+
+def _in_order(title: str, outputs: Sequence[Node]) -> list[Call]:
+    """The calls that lead to the outputs, each after those it needs: depth first, so only the wiring decides the order."""
+    order: list[Call] = []
+    state: dict[Call, bool] = {}  # False while a call waits for its inputs, True when it is in order
+    stack: list[tuple[Call, Iterator[Node]]] = []
+
+    def enter(node: Node) -> None:
+        call = node.call
+        if call is None or state.get(call):
+            return
+        if call in state:
+            ring = [waiting for waiting, _ in stack]
+            ring = ring[ring.index(call) :]
+            path = " -> ".join(f"{c.layer.title} ({c.where})" for c in [*reversed(ring), ring[-1]])
+            raise ValueError(f"{title}: the wiring runs in a circle: {path}. A graph must run from inputs to outputs.")
+        state[call] = False
+        stack.append((call, iter(call.inputs)))
+
+    for output in outputs:
+        enter(output)
+        while stack:
+            call, rest = stack[-1]
+            node = next(rest, None)
+            if node is not None:
+                enter(node)
+            else:
+                stack.pop()
+                state[call] = True
+                order.append(call)
+    return order
+
+
+def _names(title: str, calls: Sequence[Call]) -> list[str]:
+    """A name for each call: its layer's, or the layer's kind with a number. One name means one layer."""
+    owners: dict[str, Call] = {}
+    for call in calls:
+        if call.layer.name:
+            other = owners.setdefault(call.layer.name, call)
+            if other.layer is not call.layer:
+                raise ValueError(
+                    f"{title}: two layers have the name {call.layer.name!r}, {type(other.layer).__name__} at {other.where} "
+                    f"and {type(call.layer).__name__} at {call.where}. Rename one, or use one layer twice."
+                )
+    given: dict[Layer, str] = {}
+    numbers: Counter[str] = Counter()
+    for call in calls:
+        layer = call.layer
+        if layer in given:
+            continue
+        name = layer.name
+        while name is None or (name in owners and not layer.name):
+            kind = type(layer).__name__.lower()
+            numbers[kind] += 1
+            name = f"{kind}{numbers[kind]}"
+        given[layer] = name
+    return [given[call.layer] for call in calls]
+
+
+def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tuple[int, ...] | None]:
+    """The shape of every slot for a batch of no samples (None: unknown): each layer runs on empty arrays.
+
+    This sizes the lazily sized layers, and finds what does not fit before any data comes.
+    """
+    values: list[Any] = [None] * wiring.n_slots
+    for slot, x in zip(wiring.inputs, inputs, strict=True):
+        if x.shape is not None:
+            dtype = np.float32 if x.dtype == np.float64 else x.dtype
+            values[slot] = np.zeros((0, *x.shape), dtype)
+    for slot, value in wiring.constants.items():
+        values[slot] = value
+    for step in wiring.steps:
+        given = [values[slot] for slot in step.reads]
+        if any(x is None for x in given):
+            continue
+        with _aside(step.layer):
+            try:
+                results = step.layer.forward(*given)
+            except Exception as error:
+                shapes = ", ".join(_shape_text(np.shape(x)) for x in given)
+                raise _located(
+                    error,
+                    f"\n  when {title} was built, at {step.title}, from {_sources(wiring, step)} of shape {shapes}"
+                    "\n  (a graph tries its layers on a batch of 0 samples, N = 0; an Input without a shape skips that)",
+                ) from error
+        for slot, value in zip(step.writes, results if isinstance(results, tuple) else (results,), strict=True):
+            values[slot] = value
+    return [None if value is None else np.shape(value) for value in values]
+
+
+def _sources(wiring: Wiring, step: Step) -> str:
+    """What feeds a step: the nodes and where they were written."""
+    nodes = {slot: node for node, slot in wiring.slots.items()}
+    return ", ".join(f"{nodes[slot].title} ({nodes[slot].where})" for slot in step.reads)
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    """A shape with its batch axis named: (N, 784)."""
+    return str(shape).replace("(0,", "(N,", 1)
+
+
+def _located(error: Exception, where: str) -> Exception:
+    """The same kind of error, with the batch axis named and the place added."""
+    text = str(error).replace("(0,", "(N,")
+    kind = type(error) if type(error) in (ValueError, TypeError, RuntimeError) else ValueError
+    return kind(text + where)
+
+
+@contextlib.contextmanager
+def _aside(layer: Layer) -> Iterator[None]:
+    """Let a layer run once without a trace: memory of its own, inference mode, no warnings about empty means."""
+    memory, layer.memory = layer.memory, Memory()
+    modes = [(leaf, leaf.training) for leaf in (layer, *layer.leaves())]
+    layer.eval()
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        layer.memory = memory
+        for leaf, training in modes:
+            leaf.training = training
+
+
+def first_nonfinite(values: Sequence[Any]) -> int | None:
+    """The first of the values that holds a NaN or an infinity, if one does.
+
+    >>> first_nonfinite([np.ones(2), np.array([1, 2]), np.array([0.0, np.nan])])
+    2
+    """
+    for index, value in enumerate(values):
+        array: Array = np.asarray(value)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return index
+    return None

@@ -1,0 +1,189 @@
+"""Activations: Step, Identity, Sigmoid, Tanh, ReLU, Softmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .base import Array, Layer
+
+
+class Step(Layer):
+    """1 where x > 0, else 0. Flat everywhere, so its gradient is 0: a net of steps cannot learn by gradients.
+
+        y = [x > 0]        dx = 0
+
+    Shapes       x any -> y as x; dx as x
+    Dtype        float32 or float64; the output's is the input's
+    Source       the perceptron; Rosenblatt (1958)
+    Example
+        >>> Step().forward(np.array([-1.0, 0.0, 2.0]))
+        array([0., 0., 1.])
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Return 1 where x > 0, 0 elsewhere, NaN where x is NaN."""
+        y: Array = self.branch(lambda: np.where(np.isnan(x), x, x > 0).astype(x.dtype))
+        return y.copy()
+
+    def backward(self, dy: Array) -> Array:
+        """Return zeros."""
+        return np.zeros_like(dy)
+
+
+class Identity(Layer):
+    """The input as it is: the last layer of a regression.
+
+        y = x        dx = dy
+
+    Shapes       x any -> y as x; dx as x
+    Dtype        float32 or float64; the output's is the input's
+    Example
+        >>> Identity().forward(np.array([0.3, 0.7]))
+        array([0.3, 0.7])
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Return x."""
+        return self.fresh(x)
+
+    def backward(self, dy: Array) -> Array:
+        """Return dy."""
+        return self.fresh(dy)
+
+
+class Sigmoid(Layer):
+    """The logistic function, exact at both ends: no overflow for large -x, and no 1 - 1 for small y.
+
+        y = 1 / (1 + e⁻ˣ)        dx = dy · y · (1 - y)
+
+    Shapes       x any -> y as x; dx as x
+    Dtype        float32 or float64; the output's is the input's
+    Example
+        >>> sigmoid = Sigmoid()
+        >>> print(sigmoid.forward(0.0), sigmoid.backward(1.0))
+        0.5 0.25
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Return 1 / (1 + exp(-x))."""
+        y = sigmoid(x, out=self.buffer("y", x.shape, x.dtype))
+        self.saved = x, y
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return dx."""
+        x, y = self.saved
+        far = sigmoid(-np.abs(x))  # y or 1 - y, whichever is smaller, to full precision
+        dx: Array = dy * far * np.where(x > 0, y, 1 - y)
+        return dx
+
+
+def sigmoid(x: Array, out: Array | None = None) -> Array:
+    """1 / (1 + e⁻ˣ) through e^-|x|, which never overflows.
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
+    small = np.exp(-np.abs(x))
+    top = np.where(x >= 0, np.ones_like(small), small)
+    y: Array = np.divide(top, 1 + small, out=out)
+    return y
+
+
+class Tanh(Layer):
+    """The hyperbolic tangent.
+
+        y = tanh x        dx = dy · (1 - y²)
+
+    Shapes       x any -> y as x; dx as x
+    Dtype        float32 or float64; the output's is the input's
+    Example
+        >>> tanh = Tanh()
+        >>> print(tanh.forward(0.0), tanh.backward(2.0))
+        0.0 2.0
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Return tanh(x)."""
+        y = np.tanh(x, out=self.buffer("y", x.shape, x.dtype))
+        self.saved = y
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return dx."""
+        y = self.saved
+        dx: Array = dy * ((1 - y) * (1 + y))  # 1 - y², with less lost where y is near ±1
+        return dx
+
+
+class ReLU(Layer):
+    """The rectifier. At x = 0 its gradient is taken as 0. NaN passes through: a fault is not hidden.
+
+        y = max(x, 0)        dx = dy where x > 0, else 0
+
+    Shapes       x any -> y as x; dx as x
+    Dtype        float32 or float64; the output's is the input's
+    Source       Nair & Hinton (2010)
+    Example
+        >>> relu = ReLU()
+        >>> relu.forward(np.array([-1.0, 0.0, 2.0])), relu.backward(np.array([5.0, 5.0, 5.0]))
+        (array([0., 0., 2.]), array([0., 0., 5.]))
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Return x where x > 0, else 0."""
+        off = self.branch(lambda: np.less_equal(x, 0, out=self.buffer("off", x.shape, bool)))
+        y = self.buffer("y", x.shape, x.dtype)
+        np.copyto(y, x)
+        np.copyto(y, 0, where=off)
+        self.saved = off
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return dy where the input was positive, else 0; `dy` itself stays as it is."""
+        dx = self.buffer("dx", dy.shape, dy.dtype)
+        np.copyto(dx, dy)
+        np.copyto(dx, 0, where=self.saved)
+        return dx
+
+
+class Softmax(Layer):
+    """Positive outputs that sum to 1, larger where the input is; computed after taking the largest input off.
+
+        yᵢ = e^xᵢ / Σⱼ e^xⱼ        dxᵢ = yᵢ · (dyᵢ - Σⱼ dyⱼ yⱼ)
+
+    Parameters
+        axis : int, default -1. The axis that sums to 1.
+    Shapes       x any with at least one axis -> y as x; dx as x
+    Dtype        float32 or float64; the output's is the input's
+    Errors       ValueError: x has no such axis
+    Example
+        >>> print(Softmax().forward(np.array([0.3, 2.9, 4.0])).round(8))
+        [0.01821127 0.24519181 0.73659691]
+    """
+
+    def __init__(self, axis: int = -1, name: str | None = None) -> None:
+        super().__init__(name)
+        self.axis = axis
+
+    def forward(self, x: Array) -> Array:
+        """Return exp(x) over its sum along the axis."""
+        if not -x.ndim <= self.axis < x.ndim:
+            raise ValueError(f"{self.title}.forward: x must have an axis {self.axis} to sum over; got shape {x.shape}.")
+        y = self.buffer("y", x.shape, x.dtype)
+        np.subtract(x, np.max(x, axis=self.axis, keepdims=True, initial=-np.inf), out=y)
+        np.exp(y, out=y)
+        y /= np.sum(y, axis=self.axis, keepdims=True)
+        self.saved = y
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return dx."""
+        y = self.saved
+        dx: Array = y * (dy - np.sum(dy * y, axis=self.axis, keepdims=True))
+        return dx
+
+
+ACTIVATIONS: dict[str, Any] = {"relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh, "identity": Identity}

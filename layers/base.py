@@ -1,0 +1,311 @@
+"""The contract of a layer, and what the base class does so that a brick stays short.
+
+A layer computes `y = forward(x)`, keeps in `self.saved` what it needs to go back, and computes `dx = backward(dy)`,
+filling `self.grads` on the way. Nothing else is asked of it: see docs/architecture.md for the twelve rules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from .guard import Spec, guard_backward, guard_forward, read_signature
+
+Array = np.ndarray[Any, np.dtype[Any]]
+T = TypeVar("T")
+
+
+class Memory:
+    """What one use of a layer remembers.
+
+    A layer on its own has one; a graph hands the layer one for each node it stands at, so a layer used twice never
+    mixes its two uses up. `arrays` is None unless a workspace is active: then it holds the buffers that are used again
+    from step to step. `wanted` says which inputs need a gradient (None: all).
+    """
+
+    __slots__ = ("arrays", "branch", "inputs", "outputs", "saved", "wanted")
+
+    def __init__(self, wanted: tuple[bool, ...] | None = None, arrays: dict[str, Any] | None = None) -> None:
+        self.saved: Any = None
+        self.branch: Any = None
+        self.inputs: list[Spec] = []
+        self.outputs: list[Spec] | None = None
+        self.wanted = wanted
+        self.arrays = arrays
+
+
+class ArrayDict(dict[str, Array]):
+    """A layer's arrays by name. An entry, once there, keeps its place in memory: assigning to it writes into it.
+
+    So a net can hold all parameters in one vector while layers and users write `params["W"] = ...` as ever.
+    """
+
+    moves = 0  # how often an entry of any layer was moved: where it has not grown, views that held still hold
+
+    def __init__(self, owner: Any, kind: str, like: ArrayDict | None = None) -> None:
+        super().__init__()
+        self._owner, self._kind, self._like = owner, kind, like
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        model = self.get(key, self._like.get(key) if self._like is not None else None)
+        if self._like is not None and model is None:
+            known = ", ".join(self._like) or "none"
+            raise ValueError(
+                f"{self._owner.title}.{self._kind}[{key!r}]: there is no such parameter; there are: {known}."
+            )
+        if model is not None and np.shape(value) != model.shape:
+            raise ValueError(
+                f"{self._owner.title}.{self._kind}[{key!r}]: must be {model.shape}, as it was made; got {np.shape(value)}."
+            )
+        if key in self:
+            self[key][...] = value
+        else:
+            super().__setitem__(key, np.array(value, dtype=None if model is None else model.dtype))
+
+    @classmethod
+    def gather(cls, owner: Any, kind: str, arrays: dict[str, Array]) -> ArrayDict:
+        """The arrays themselves, no copies, under these names, and no others to come."""
+        gathered = cls(owner, kind)
+        dict.update(gathered, arrays)
+        return gathered.close()
+
+    def close(self) -> ArrayDict:
+        """Take no further keys from now on."""
+        self._like = self
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ArrayDict:
+        twin = memo[id(self)] = ArrayDict.__new__(ArrayDict)
+        for key, array in self.items():
+            dict.__setitem__(twin, key, copy.deepcopy(array, memo))
+        twin._kind = self._kind
+        twin._owner = copy.deepcopy(self._owner, memo)
+        twin._like = copy.deepcopy(self._like, memo)
+        return twin
+
+    def rebind(self, key: str, array: Array) -> None:
+        """Move the entry into `array`, which takes its values: how a net lays its parameters side by side."""
+        array[...] = self[key]
+        super().__setitem__(key, array)
+        ArrayDict.moves += 1
+
+
+class Layer:
+    """The base of all bricks: subclass it and write `forward` and `backward`.
+
+    Parameters
+        name : str, optional. Shown in errors and drawings; names the parameters in a graph (`enc.W`).
+    Attributes
+        params, grads : dict of arrays by name. The parameters, and their gradients after `backward`.
+        training : bool. Whether the layer is being trained; dropout and batch normalization look at it.
+        saved : what `forward` keeps for `backward`. Reading it before a forward raises RuntimeError.
+        integer_inputs : names of the inputs that may be integers (labels, indices) and then have no gradient.
+        n_outputs : how many arrays `forward` returns.
+    Example
+        >>> class Square(Layer):
+        ...     def forward(self, x):
+        ...         self.saved = x
+        ...         return x * x
+        ...     def backward(self, dy):
+        ...         return dy * 2 * self.saved
+        >>> square = Square()
+        >>> square.forward(np.array([1.0, 3.0])), square.backward(np.array([1.0, 1.0]))
+        (array([1., 9.]), array([2., 6.]))
+    """
+
+    integer_inputs: tuple[str, ...] = ()
+    n_outputs: int = 1
+    input_names: tuple[str, ...] = ()
+    arity: tuple[int, int] = (0, 0)
+    name: str | None
+    memory: Memory
+    training: bool
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "forward" in cls.__dict__:
+            cls.input_names, cls.arity = read_signature(cls.__dict__["forward"])
+            cls.forward = guard_forward(cls.__dict__["forward"])  # type: ignore[method-assign]  # the guard is the point
+        if "backward" in cls.__dict__:
+            cls.backward = guard_backward(cls.__dict__["backward"])  # type: ignore[method-assign]  # as above
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Set the attributes up here, so that a layer of yours needs no super().__init__()."""
+        self = super().__new__(cls)
+        self.name = None
+        self.training = True
+        self.memory = Memory()
+        self._frozen = False
+        self._params = ArrayDict(self, "params")
+        self._grads = ArrayDict(self, "grads", like=self._params)
+        return self
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs: one array, or a tuple where the layer has several. Keeps `self.saved` for backward."""
+        raise TypeError(f"{self.title}.forward: the class {type(self).__name__} defines no forward(self, x).")
+
+    def backward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute one gradient per input from one per output; sets `self.grads`. None for integer inputs."""
+        raise TypeError(f"{self.title}.backward: the class {type(self).__name__} defines no backward(self, dy).")
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run the layer on arrays; on the nodes of a graph, join it to them."""
+        for x in inputs:
+            if hasattr(x, "join") and not isinstance(x, str):
+                return x.join(self, inputs)
+        return self.forward(*inputs)
+
+    @property
+    def title(self) -> str:
+        """The layer as errors name it: `Affine[hidden]`."""
+        return f"{type(self).__name__}[{self.name}]" if self.name else type(self).__name__
+
+    @property
+    def params(self) -> ArrayDict:
+        """The parameters by name. Assigning to an entry writes into it."""
+        return self._params
+
+    @params.setter
+    def params(self, arrays: dict[str, Array]) -> None:
+        for key, value in arrays.items():
+            self._params[key] = value
+
+    @property
+    def grads(self) -> ArrayDict:
+        """The parameters' gradients by name, of their shapes and dtypes."""
+        return self._grads
+
+    @grads.setter
+    def grads(self, arrays: dict[str, Array]) -> None:
+        for key, value in arrays.items():
+            self._grads[key] = value
+
+    def add_param(self, key: str, value: Array) -> None:
+        """Make a parameter, and its gradient filled with zeros."""
+        self._params[key] = value
+        self._grads[key] = np.zeros_like(value)
+
+    @property
+    def sized(self) -> bool:
+        """Whether all parameters exist; False for a lazily sized layer before its first forward."""
+        return True
+
+    @property
+    def saved(self) -> Any:
+        """What the last forward kept for backward."""
+        if self.memory.saved is None:
+            raise RuntimeError(f"{self.title}: nothing is saved yet. Call forward first, then backward.")
+        return self.memory.saved
+
+    @saved.setter
+    def saved(self, value: Any) -> None:
+        self.memory.saved = value
+
+    def wants(self, index: int) -> bool:
+        """Whether the gradient of input `index` is needed; where it is not, backward may return None for it."""
+        wanted = self.memory.wanted
+        return wanted is None or wanted[index]
+
+    def buffer(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        """An uninitialised array for this layer to fill: a new one, unless a workspace is active, which keeps it."""
+        arrays = self.memory.arrays
+        if arrays is None:
+            return np.empty(shape, dtype)
+        array: Array | None = arrays.get(name)
+        if array is None or array.shape != shape or array.dtype != dtype:
+            array = arrays[name] = np.empty(shape, dtype)
+        return array
+
+    def fresh(self, array: Array) -> Array:
+        """`array`, or a copy that the caller may keep where no workspace is active."""
+        return array.copy() if self.memory.arrays is None else array
+
+    def branch(self, choose: Callable[[], T]) -> T:
+        """The branches this forward takes (ReLU's mask, say): chosen anew, or those of the last forward when frozen."""
+        if not self._frozen:
+            self.memory.branch = choose()
+        chosen: T = self.memory.branch
+        return chosen
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Replay the branches of the last forward, which makes forward smooth: the gradient checker rests on it.
+
+        >>> from brickgrad import ReLU
+        >>> relu = ReLU()
+        >>> relu.forward(np.array([-1.0, 2.0]))
+        array([0., 2.])
+        >>> with relu.frozen():
+        ...     relu.forward(np.array([3.0, -5.0]))
+        array([ 0., -5.])
+        """
+        if self.memory.outputs is None:
+            raise RuntimeError(f"{self.title}.frozen: there are no branches to replay. Call forward first.")
+        leaves = [self, *self.leaves()]
+        before = [leaf._frozen for leaf in leaves]
+        for leaf in leaves:
+            leaf._frozen = True
+        try:
+            yield
+        finally:
+            for leaf, was in zip(leaves, before, strict=True):
+                leaf._frozen = was
+
+    def leaves(self) -> list[Layer]:
+        """The layers in it that hold parameters of their own: itself; a graph gives all of its layers."""
+        return [self]
+
+    def train(self) -> None:
+        """Put it into training mode."""
+        self._set_training(True)
+
+    def eval(self) -> None:
+        """Put it into inference mode."""
+        self._set_training(False)
+
+    def _set_training(self, training: bool) -> None:
+        self.training = training
+        for leaf in self.leaves():
+            leaf.training = training
+
+    def replica(self, dtype: Any = None) -> Self:
+        """A second layer on the same parameters, with gradients, memory and generators of its own.
+
+        With `dtype` the parameters and all other float arrays are copies in that precision instead, so that a float32
+        layer can be looked at in float64.
+
+        >>> from brickgrad import Affine
+        >>> a = Affine(3, 2, rng=0)
+        >>> a.replica().params["W"] is a.params["W"], a.replica(np.float64).params["W"].dtype
+        (True, dtype('float64'))
+        """
+        return self._twin(dtype, {})
+
+    def _twin(self, dtype: Any, twins: dict[int, Any]) -> Self:
+        """The replica itself; `twins` holds those already made, so that a graph makes one of each layer."""
+        memo: dict[int, Any] = {id(self.memory): Memory()}
+        if dtype is None:
+            memo.update((id(array), array) for array in self._params.values())
+        twin = copy.deepcopy(self, memo)
+        if dtype is not None:
+            _convert(twin, np.dtype(dtype))
+        return twin
+
+
+def _convert(layer: Layer, dtype: np.dtype[Any]) -> None:
+    """Give a layer's float arrays another precision: its parameters, its gradients and what else it holds."""
+    for arrays in (layer.params, layer.grads):
+        for key, array in arrays.items():
+            dict.__setitem__(arrays, key, array.astype(dtype))
+    for attribute, value in vars(layer).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            setattr(layer, attribute, value.astype(dtype))
+        elif isinstance(value, np.dtype) and value.kind == "f":
+            setattr(layer, attribute, dtype)

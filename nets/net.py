@@ -1,0 +1,218 @@
+"""Net: scores and a loss made from nodes, with all that training and looking at it needs."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from brickgrad.graph import Graph, Input, Node, numerical_gradient
+from brickgrad.layers import Array, ArrayDict, Layer, Memory, SigmoidWithLoss, SoftmaxWithLoss
+from brickgrad.layers.labels import as_labels
+
+from .flat import Flat
+
+
+class Net:
+    """A graph from x to scores, and a loss on top that compares them with t.
+
+    All parameters stand in one vector and all gradients in another; `params`, `grads` and the layers hold views.
+
+    Parameters
+        x : Input. The data.
+        scores : node. What `predict` gives: before the loss, so before softmax.
+        loss : Layer of (scores, t), default SoftmaxWithLoss().
+    Attributes
+        body, graph : Graph. From x to the scores, and from x and t to the loss.
+    Example
+        >>> import brickgrad as bg
+        >>> x = bg.Input("x", (4,))
+        >>> net = bg.Net(x, bg.Affine(3, name="head", init=0.0)(x))
+        >>> x, t = np.ones((2, 4), np.float32), np.array([0, 2])
+        >>> print(round(net.loss(x, t), 4), list(net.params))
+        1.0986 ['head.W', 'head.b']
+    """
+
+    def __init__(self, x: Input, scores: Node, loss: Layer | None = None) -> None:
+        self.loss_layer = SoftmaxWithLoss() if loss is None else loss
+        t = Input("t", dtype=int)
+        self.body = Graph(x, scores, keep=False, name=self.title)
+        self.graph = Graph([x, t], self.loss_layer(scores, t), keep=False, name=self.title)
+        self.graph.memory = Memory(wanted=(False, False))  # neither images nor labels need a gradient
+        self._flat: Flat | None = None
+
+    @property
+    def title(self) -> str:
+        """The net as errors name it."""
+        return type(self).__name__
+
+    def predict(self, x: Any) -> Any:
+        """The scores of a sample or a batch, in inference mode."""
+        with self._inference():
+            return self.body.forward(x)
+
+    def loss(self, x: Any, t: Any) -> float:
+        """The loss of a batch, in the net's mode."""
+        return float(self.graph.forward(x, t)) + self._penalty()
+
+    def accuracy(self, x: Any, t: Any, batch_size: int = 1000) -> float:
+        """The share of samples whose largest score is at the label; every sample counts, those of the last batch too.
+
+        For a SigmoidWithLoss: the share of samples all of whose outputs are on the right side of one half.
+        """
+        x, t = np.asarray(x), np.asarray(t)
+        if len(x) == 0 or len(t) != len(x):
+            raise ValueError(
+                f"{self.title}.accuracy: needs at least one sample and as many targets; got {len(x)} and {len(t)}."
+            )
+        right = 0
+        for start in range(0, len(x), batch_size):
+            scores = self.predict(x[start : start + batch_size])
+            right += int(np.count_nonzero(self._is_right(scores, t[start : start + batch_size])))
+        return right / len(x)
+
+    def _is_right(self, scores: Array, t: Array) -> Array:
+        if isinstance(self.loss_layer, SigmoidWithLoss):
+            sides: Array = (scores > 0) == (t > 0.5)
+            return sides.reshape(len(t), -1).all(axis=1)
+        found: Array = np.argmax(scores, axis=-1) == as_labels(t, scores.shape[-1])
+        return found
+
+    def loss_and_gradient(self, x: Any, t: Any) -> float:
+        """The loss of a batch; its gradient is in `grads` until the next call. What a trainer's step runs."""
+        loss = float(self.graph.forward(x, t))
+        self.graph.backward(1.0)
+        return loss + self._penalty(into=self.grads)
+
+    def gradient(self, x: Any, t: Any) -> dict[str, Array]:
+        """The gradient of the loss by backpropagation: arrays of your own, by parameter name."""
+        self.loss_and_gradient(x, t)
+        return {name: gradient.copy() for name, gradient in self.grads.items()}
+
+    def numerical_gradient(self, x: Any, t: Any, h: float = 1e-5) -> dict[str, Array]:
+        """The gradient of the loss by central differences, in float64 on a copy: two forward passes for each parameter."""
+        twin = self.replica(np.float64)
+        x = np.asarray(x)
+        x = x.astype(np.float64) if x.dtype.kind == "f" else x
+        twin.graph.forward(x, t)
+        return {name: numerical_gradient(lambda _: twin.loss(x, t), param, h) for name, param in twin.params.items()}
+
+    def _penalty(self, into: ArrayDict | None = None) -> float:
+        """What the net adds to the loss of its layers; with `into`, its gradient is added there."""
+        return 0.0
+
+    @property
+    def params(self) -> ArrayDict:
+        """The parameters by name; writing to an entry writes into the layer. All sizes must be known."""
+        return self._laid_out().params
+
+    @property
+    def grads(self) -> ArrayDict:
+        """The gradients of the last `loss_and_gradient` by parameter name."""
+        return self._laid_out().grads
+
+    @property
+    def vector(self) -> Array:
+        """All parameters in one vector; `params` are views of it."""
+        return self._laid_out().vector
+
+    @property
+    def grad_vector(self) -> Array:
+        """All gradients in one vector; `grads` are views of it."""
+        return self._laid_out().grad_vector
+
+    @property
+    def dtype(self) -> np.dtype[Any] | None:
+        """The precision of the parameters; None while they have no sizes or where there are none."""
+        return next((param.dtype for leaf in self.graph.leaves() for param in leaf.params.values()), None)
+
+    def _laid_out(self) -> Flat:
+        """The parameters and gradients as two vectors: made when all sizes are known, and anew should a layer have moved.
+
+        A layer moves when it becomes part of a second net, whose vector its parameters then join.
+        """
+        if self._flat is None or (self._flat.moves != ArrayDict.moves and not self._flat.holds()):
+            for name, leaf in self.graph.named_leaves():
+                if not leaf.sized:
+                    raise RuntimeError(
+                        f"{self.title}: {type(leaf).__name__}[{name}] has no size yet. Run a batch through the net first, "
+                        "or say how many inputs it has, as in Affine(784, 50)."
+                    )
+            self._flat = Flat(self.title, self.graph, self._public_name)
+        self._flat.moves = ArrayDict.moves
+        return self._flat
+
+    def _public_name(self, name: str) -> str:
+        """The name under which `params` shows the graph's parameter `name`."""
+        return name
+
+    def train(self) -> None:
+        """Put all layers into training mode."""
+        self.graph.train()
+
+    def eval(self) -> None:
+        """Put all layers into inference mode."""
+        self.graph.eval()
+
+    @contextlib.contextmanager
+    def _inference(self) -> Iterator[None]:
+        modes = [(leaf, leaf.training) for leaf in self.graph.leaves()]
+        self.body.eval()
+        try:
+            yield
+        finally:
+            for leaf, training in modes:
+                leaf.training = training
+
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[None]:
+        """Use large arrays again from step to step, as training does; the results are the same bits."""
+        with self.graph.workspace():
+            yield
+
+    def replica(self, dtype: Any = None) -> Self:
+        """A second net on the same parameters (with `dtype`, on copies in that precision), all else its own."""
+        twin = copy.copy(self)
+        twins: dict[int, Any] = {}
+        twin.body, twin.graph = self.body._twin(dtype, twins), self.graph._twin(dtype, twins)
+        twin.graph.memory = Memory(wanted=(False, False))
+        twin.loss_layer = twins[id(self.loss_layer)]
+        twin._flat = None
+        return twin
+
+    def find_nonfinite(self, x: Any, t: Any) -> str | None:
+        """Where a NaN or an infinity first shows in a batch's forward pass; None where it does not."""
+        return self.graph.find_nonfinite(x, t)
+
+    def summary(self) -> str:
+        """A table of the layers: name, kind, shape of the output, number of parameters.
+
+        >>> import brickgrad as bg
+        >>> print(bg.TwoLayerNet(784, 50, 10).summary())
+        TwoLayerNet
+        name     layer    output      parameters
+        affine1  Affine   (N, 50)         39,250
+        relu1    ReLU     (N, 50)              0
+        affine2  Affine   (N, 10)            510
+        total                             39,760
+        """
+        rows = [("name", "layer", "output", "parameters")]
+        for step in self.body.wiring.steps:
+            shape = self.body.shapes[step.writes[0]]
+            size = sum(param.size for leaf in step.layer.leaves() for param in leaf.params.values())
+            text = "?" if shape is None else f"({', '.join(['N', *map(str, shape[1:])])})"
+            rows.append((step.name, type(step.layer).__name__, text, f"{size:,}"))
+        total = sum(param.size for leaf in self.body.leaves() for param in leaf.params.values())
+        rows.append(("total", "", "", f"{total:,}"))
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + f"  {row[3]:>12}"
+            for row in rows
+        ]
+        return "\n".join([self.title, *lines])
+
+    def __repr__(self) -> str:
+        return self.summary()

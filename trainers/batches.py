@@ -1,0 +1,67 @@
+"""Which samples make up which batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .protocol import Array
+
+
+class Batches:
+    """The batches of an epoch, as arrays of sample numbers.
+
+    sampling "shuffle": every sample once an epoch, in a new random order; the last batch holds what is left.
+    sampling "replacement": as many batches, each of samples drawn anew, so that an epoch may miss some and repeat others.
+
+    Parameters
+        n_samples : int >= 1.
+        batch_size : int >= 1.
+        rng : numpy.random.Generator.
+    Errors       ValueError: no samples, a batch size below 1, another sampling
+    Example
+        >>> batches = Batches(5, 2, np.random.default_rng(0))
+        >>> print(batches)
+        5 samples in 3 batches of 2, the last of 1
+        >>> sorted(np.concatenate(list(batches)).tolist())
+        [0, 1, 2, 3, 4]
+    """
+
+    def __init__(self, n_samples: int, batch_size: int, rng: np.random.Generator, sampling: str = "shuffle") -> None:
+        if n_samples < 1:
+            raise ValueError(f"Batches: the data set must hold at least one sample; got {n_samples}.")
+        check_batch_size("Batches", batch_size)
+        check_sampling("Batches", sampling)
+        self.n_samples, self.batch_size = n_samples, min(batch_size, n_samples)
+        self.rng, self.sampling = rng, sampling
+
+    def __len__(self) -> int:
+        return -(-self.n_samples // self.batch_size)
+
+    def __iter__(self) -> Iterator[Array]:
+        order = self.rng.permutation(self.n_samples) if self.sampling == "shuffle" else None
+        for start in range(0, self.n_samples, self.batch_size):
+            if order is None:
+                yield self.rng.integers(self.n_samples, size=self.batch_size)
+            else:
+                yield order[start : start + self.batch_size]
+
+    def __str__(self) -> str:
+        text = f"{self.n_samples} samples in {len(self)} batch{'es' * (len(self) > 1)} of {self.batch_size}"
+        left = self.n_samples % self.batch_size
+        if self.sampling == "replacement":
+            return f"{text}, drawn with replacement"
+        return f"{text}, the last of {left}" if left else text
+
+
+def check_batch_size(who: str, batch_size: int) -> None:
+    """ValueError unless batch_size is a whole number of at least 1."""
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise ValueError(f"{who}: batch_size must be a whole number of at least 1; got {batch_size!r}.")
+
+
+def check_sampling(who: str, sampling: str) -> None:
+    """ValueError unless there is such a sampling."""
+    if sampling not in ("shuffle", "replacement"):
+        raise ValueError(f"{who}: sampling must be 'shuffle' or 'replacement'; got {sampling!r}.")

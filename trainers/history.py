@@ -1,0 +1,80 @@
+"""What a training run leaves behind: losses, accuracies, times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class History:
+    """The course of a run.
+
+    Attributes
+        losses : float, the loss of each batch, before its step.
+        epoch_losses : float, their mean over each epoch.
+        train_accuracies, test_accuracies : float in 0..1, after each epoch; the latter empty without a test set.
+        seconds : float, the time of each epoch, evaluation included.
+    Example
+        >>> print(History([2.0, 1.0], [1.5], [0.9], [0.8], [0.25]))
+        epoch   loss    train %  test %  seconds
+            1  1.5000    90.00    80.00     0.25
+    """
+
+    losses: list[float] = field(default_factory=list)
+    epoch_losses: list[float] = field(default_factory=list)
+    train_accuracies: list[float] = field(default_factory=list)
+    test_accuracies: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.epoch_losses)
+
+    def __str__(self) -> str:
+        lines = ["epoch   loss    train %  test %  seconds"]
+        for epoch, loss in enumerate(self.epoch_losses):
+            test = f"{100 * self.test_accuracies[epoch]:8.2f}" if self.test_accuracies else "       -"
+            lines.append(
+                f"{epoch + 1:5}  {loss:.4f} {100 * self.train_accuracies[epoch]:8.2f} {test} {self.seconds[epoch]:8.2f}"
+            )
+        return "\n".join(lines)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the accuracies over the epochs; return the Axes. Never calls show()."""
+        ax = _axes(ax)
+        epochs = np.arange(1, len(self) + 1)
+        ax.plot(epochs, self.train_accuracies, marker="o", markersize=3, label="training set")
+        if self.test_accuracies:
+            ax.plot(epochs, self.test_accuracies, marker="s", markersize=3, linestyle="--", label="test set")
+        ax.set(xlabel="epoch", ylabel="accuracy", title="Accuracy after each epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.grid(alpha=0.3)
+        ax.legend(loc="lower right")
+        return ax
+
+    def plot_loss(self, ax: Any = None) -> Any:
+        """Draw the loss of each batch, and its mean over each epoch; return the Axes. Never calls show()."""
+        ax = _axes(ax)
+        ax.plot(np.arange(1, len(self.losses) + 1), self.losses, linewidth=0.5, alpha=0.4, label="each batch")
+        if len(self):
+            ends = np.arange(1, len(self) + 1) * len(self.losses) / len(self)
+            ax.plot(ends, self.epoch_losses, marker="o", markersize=3, label="mean of each epoch")
+        ax.set(xlabel="batch", ylabel="loss", title="Loss", yscale="log")
+        ax.grid(alpha=0.3, which="both")
+        ax.legend(loc="upper right")
+        return ax
+
+
+def _axes(ax: Any) -> Any:
+    """`ax`, or new Axes on a figure of pyplot's, so that plt.show() shows it."""
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "History.plot: drawing needs matplotlib. Install it with: pip install 'brickgrad[plot]'"
+        ) from error
+    return plt.subplots(figsize=(6, 4), layout="constrained")[1]

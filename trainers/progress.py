@@ -1,0 +1,73 @@
+"""How a trainer says how far it is: one bar on a terminal or in a notebook, one line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+
+class Progress:
+    """Shows a run as it goes.
+
+    Parameters
+        mode : None shows a bar on a terminal or in a notebook where tqdm is installed, and lines elsewhere; True asks
+            for the bar; "lines" for lines; False for nothing.
+    """
+
+    def __init__(self, mode: bool | str | None) -> None:
+        if mode not in (None, True, False, "lines"):
+            raise ValueError(f"Trainer: progress must be True, False, None or 'lines'; got {mode!r}.")
+        self.mode = mode
+        self._bar: Any = None
+
+    def start(self, trainer: Trainer, n_samples: int) -> None:
+        """Say what is to be done."""
+        wants_bar = self.mode is True or (self.mode is None and (sys.stderr.isatty() or "ipykernel" in sys.modules))
+        bar = _tqdm(required=self.mode is True) if wants_bar else None
+        if bar is not None:
+            self._bar = bar(total=n_samples * trainer.epochs, unit="img", unit_scale=True, dynamic_ncols=True)
+        self._say(str(trainer.batches))
+
+    def batch(self, trainer: Trainer, n_samples: int) -> None:
+        """Move the bar on."""
+        if self._bar is not None:
+            self._bar.set_description(f"epoch {trainer.epoch}/{trainer.last_epoch}", refresh=False)
+            self._bar.set_postfix_str(f"loss {trainer.history.losses[-1]:.4f}", refresh=False)
+            self._bar.update(n_samples)
+
+    def epoch(self, trainer: Trainer) -> None:
+        """Say how the epoch went."""
+        history = trainer.history
+        test = f"  test {100 * history.test_accuracies[-1]:6.2f} %" if history.test_accuracies else ""
+        self._say(
+            f"epoch {trainer.epoch:3}/{trainer.last_epoch}  loss {history.epoch_losses[-1]:.4f}  "
+            f"train {100 * history.train_accuracies[-1]:6.2f} %{test}  {history.seconds[-1]:.2f} s"
+        )
+
+    def stop(self) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _say(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.write(line)
+        elif self.mode is not False:
+            print(line, flush=True)
+
+
+def _tqdm(required: bool) -> Any:
+    """tqdm's bar; where it is missing None, or an error if it was asked for."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        if required:
+            raise ImportError(
+                "Trainer: the bar needs tqdm. Install it with: pip install 'brickgrad[progress]'"
+            ) from error
+        return None
+    return tqdm

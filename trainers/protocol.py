@@ -1,0 +1,42 @@
+"""What a trainer asks of a net: nothing about how it is made."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class TrainableNet(Protocol):
+    """A net that can be trained. A net of yours needs these six; it need not come from this library.
+
+    `workspace()`, `find_nonfinite(x, t)` and `dtype` are used where there are any.
+    """
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """The parameters by name; the optimizer changes them in place."""
+        ...
+
+    @property
+    def grads(self) -> dict[str, Array]:
+        """The gradients of the last `loss_and_gradient`, under the same names."""
+        ...
+
+    def loss_and_gradient(self, x: Any, t: Any) -> float:
+        """The loss of a batch; leaves its gradient in `grads`."""
+        ...
+
+    def accuracy(self, x: Any, t: Any) -> float:
+        """The share of samples that are right."""
+        ...
+
+    def train(self) -> None:
+        """Go into training mode."""
+        ...
+
+    def eval(self) -> None:
+        """Go into inference mode."""
+        ...
