@@ -94,8 +94,8 @@ def gradcheck(layer: Any, *inputs: Any, rng: np.random.Generator | int | None = 
     if not report:
         worst = max(report.rows, key=lambda row: row.excess)
         raise GradientError(
-            f"{twin.title}.backward: the gradient of {worst.name} at {worst.index} is {worst.analytic!r}, but forward's "
-            f"values say {worst.numeric!r}.\n{report}"
+            f"{twin.title}.backward: the gradient of {worst.name} at {worst.index} is {worst.analytic!r}, but the "
+            f"values of forward say {worst.numeric!r}.\n{report}"
         )
     return report
 

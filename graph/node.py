@@ -38,7 +38,7 @@ class Node:
         return f"<{self.title} at {self.where}>"
 
     def join(self, layer: Layer, inputs: Sequence[Any]) -> Any:
-        """Put `layer` on `inputs`, nodes or numbers: what `layer(node)` calls. A node, or a tuple where it has several outputs."""
+        """Put `layer` on `inputs`, nodes or numbers; what `layer(node)` calls. A node, or a tuple of all outputs."""
         call = Call(layer, [x if isinstance(x, Node) else Constant(x) for x in inputs], _where())
         return call.outputs[0] if layer.n_outputs == 1 else tuple(call.outputs)
 
@@ -141,7 +141,8 @@ class Constant(Node):
         super().__init__(None, _where())
         if not isinstance(value, int | float | np.ndarray | np.generic):
             raise TypeError(
-                f"Constant ({self.where}): a layer joins nodes, numbers and arrays; got {type(value).__name__} {str(value)[:40]}."
+                f"Constant ({self.where}): a layer joins nodes, numbers and arrays; got {type(value).__name__} "
+                f"{str(value)[:40]}."
             )
         self.value = value.copy() if isinstance(value, np.ndarray) else value
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from brickgrad.layers import Array, Layer, Memory
+from brickgrad.layers import Layer
 
 from .node import Call, Constant, Input, Node
 
@@ -63,8 +59,8 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node]) -> Wiring
                 constants[slots.setdefault(node, len(slots))] = node.value
             elif node not in slots:
                 raise ValueError(
-                    f"{title}: {node.title} ({node.where}) feeds {call.layer.title} ({call.where}) but is not among the "
-                    f"graph's inputs ({', '.join(x.name for x in inputs)}). Add it to them."
+                    f"{title}: {node.title} ({node.where}) feeds {call.layer.title} ({call.where}) but is not "
+                    f"among the graph's inputs ({', '.join(x.name for x in inputs)}). Add it to them."
                 )
         reads = tuple(slots[node] for node in call.inputs)
         for node in call.outputs:
@@ -96,7 +92,8 @@ def _check_ends(title: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> No
     for node in outputs:
         if not isinstance(node, Node):
             raise TypeError(
-                f"{title}: outputs must be nodes, made by calling layers on nodes; got {type(node).__name__} {node!r:.60}."
+                f"{title}: outputs must be nodes, made by calling layers on nodes; got {type(node).__name__} "
+                f"{repr(node)[:60]}."
             )
     first: dict[str, Input] = {}
     for node in inputs:
@@ -111,7 +108,7 @@ def _check_ends(title: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> No
 
 
 def _in_order(title: str, outputs: Sequence[Node]) -> list[Call]:
-    """The calls that lead to the outputs, each after those it needs: depth first, so only the wiring decides the order."""
+    """The calls that lead to the outputs, each after those it needs, in an order that only the wiring decides."""
     order: list[Call] = []
     state: dict[Call, bool] = {}  # False while a call waits for its inputs, True when it is in order
     stack: list[tuple[Call, Iterator[Node]]] = []
@@ -150,8 +147,8 @@ def _names(title: str, calls: Sequence[Call]) -> list[str]:
             other = owners.setdefault(call.layer.name, call)
             if other.layer is not call.layer:
                 raise ValueError(
-                    f"{title}: two layers have the name {call.layer.name!r}, {type(other.layer).__name__} at {other.where} "
-                    f"and {type(call.layer).__name__} at {call.where}. Rename one, or use one layer twice."
+                    f"{title}: two layers have the name {call.layer.name!r}: {type(other.layer).__name__} at "
+                    f"{other.where} and {type(call.layer).__name__} at {call.where}. Rename one, or use one twice."
                 )
     given: dict[Layer, str] = {}
     numbers: Counter[str] = Counter()
@@ -166,81 +163,3 @@ def _names(title: str, calls: Sequence[Call]) -> list[str]:
             name = f"{kind}{numbers[kind]}"
         given[layer] = name
     return [given[call.layer] for call in calls]
-
-
-def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tuple[int, ...] | None]:
-    """The shape of every slot for a batch of no samples (None: unknown): each layer runs on empty arrays.
-
-    This sizes the lazily sized layers, and finds what does not fit before any data comes.
-    """
-    values: list[Any] = [None] * wiring.n_slots
-    for slot, x in zip(wiring.inputs, inputs, strict=True):
-        if x.shape is not None:
-            dtype = np.float32 if x.dtype == np.float64 else x.dtype
-            values[slot] = np.zeros((0, *x.shape), dtype)
-    for slot, value in wiring.constants.items():
-        values[slot] = value
-    for step in wiring.steps:
-        given = [values[slot] for slot in step.reads]
-        if any(x is None for x in given):
-            continue
-        with _aside(step.layer):
-            try:
-                results = step.layer.forward(*given)
-            except Exception as error:
-                shapes = ", ".join(_shape_text(np.shape(x)) for x in given)
-                raise _located(
-                    error,
-                    f"\n  when {title} was built, at {step.title}, from {_sources(wiring, step)} of shape {shapes}"
-                    "\n  (a graph tries its layers on a batch of 0 samples, N = 0; an Input without a shape skips that)",
-                ) from error
-        for slot, value in zip(step.writes, results if isinstance(results, tuple) else (results,), strict=True):
-            values[slot] = value
-    return [None if value is None else np.shape(value) for value in values]
-
-
-def _sources(wiring: Wiring, step: Step) -> str:
-    """What feeds a step: the nodes and where they were written."""
-    nodes = {slot: node for node, slot in wiring.slots.items()}
-    return ", ".join(f"{nodes[slot].title} ({nodes[slot].where})" for slot in step.reads)
-
-
-def _shape_text(shape: tuple[int, ...]) -> str:
-    """A shape with its batch axis named: (N, 784)."""
-    return str(shape).replace("(0,", "(N,", 1)
-
-
-def _located(error: Exception, where: str) -> Exception:
-    """The same kind of error, with the batch axis named and the place added."""
-    text = str(error).replace("(0,", "(N,")
-    kind = type(error) if type(error) in (ValueError, TypeError, RuntimeError) else ValueError
-    return kind(text + where)
-
-
-@contextlib.contextmanager
-def _aside(layer: Layer) -> Iterator[None]:
-    """Let a layer run once without a trace: memory of its own, inference mode, no warnings about empty means."""
-    memory, layer.memory = layer.memory, Memory()
-    modes = [(leaf, leaf.training) for leaf in (layer, *layer.leaves())]
-    layer.eval()
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        layer.memory = memory
-        for leaf, training in modes:
-            leaf.training = training
-
-
-def first_nonfinite(values: Sequence[Any]) -> int | None:
-    """The first of the values that holds a NaN or an infinity, if one does.
-
-    >>> first_nonfinite([np.ones(2), np.array([1, 2]), np.array([0.0, np.nan])])
-    2
-    """
-    for index, value in enumerate(values):
-        array: Array = np.asarray(value)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            return index
-    return None

@@ -3,7 +3,7 @@
 from .activation import Identity, ReLU, Sigmoid, Softmax, Step, Tanh
 from .affine import Affine
 from .arithmetic import Add, Div, Exp, Log, Mul, Neg, Pow, Sub
-from .base import Array, ArrayDict, Layer, Memory
+from .base import Layer
 from .functions import (
     cross_entropy_error,
     identity_function,
@@ -15,6 +15,7 @@ from .functions import (
 )
 from .initial import initial_values
 from .loss import MeanSquaredLoss, SigmoidWithLoss, SoftmaxWithLoss
+from .memory import Array, ArrayDict, Memory
 from .shape import Concat, Flatten, Reshape
 
 __all__ = [

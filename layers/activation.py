@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Layer
+from .base import Layer
+from .memory import Array
 
 
 class Step(Layer):

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Layer
+from .base import Layer
 from .initial import Init, initial_values
+from .memory import Array
 
 
 class Affine(Layer):
@@ -113,7 +114,7 @@ def float_dtype(owner: str, dtype: Any) -> np.dtype[Any]:
     dtype('float32')
     """
     try:
-        found = np.dtype(dtype)
+        found: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
         found = np.dtype(object)
     if found.kind != "f":

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .base import Array, Layer
+from .base import Layer
+from .memory import Array
 
 
 def sum_to(dy: Array, shape: tuple[int, ...]) -> Array:

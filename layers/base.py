@@ -1,4 +1,4 @@
-"""The contract of a layer, and what the base class does so that a brick stays short.
+"""Layer: the contract of a brick, and what the base class does so that a brick stays short.
 
 A layer computes `y = forward(x)`, keeps in `self.saved` what it needs to go back, and computes `dx = backward(dy)`,
 filling `self.grads` on the way. Nothing else is asked of it: see docs/architecture.md for the twelve rules.
@@ -13,85 +13,10 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from .guard import Spec, guard_backward, guard_forward, read_signature
+from .guard import guard_backward, guard_forward, read_signature
+from .memory import Array, ArrayDict, Memory
 
-Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")
-
-
-class Memory:
-    """What one use of a layer remembers.
-
-    A layer on its own has one; a graph hands the layer one for each node it stands at, so a layer used twice never
-    mixes its two uses up. `arrays` is None unless a workspace is active: then it holds the buffers that are used again
-    from step to step. `wanted` says which inputs need a gradient (None: all).
-    """
-
-    __slots__ = ("arrays", "branch", "inputs", "outputs", "saved", "wanted")
-
-    def __init__(self, wanted: tuple[bool, ...] | None = None, arrays: dict[str, Any] | None = None) -> None:
-        self.saved: Any = None
-        self.branch: Any = None
-        self.inputs: list[Spec] = []
-        self.outputs: list[Spec] | None = None
-        self.wanted = wanted
-        self.arrays = arrays
-
-
-class ArrayDict(dict[str, Array]):
-    """A layer's arrays by name. An entry, once there, keeps its place in memory: assigning to it writes into it.
-
-    So a net can hold all parameters in one vector while layers and users write `params["W"] = ...` as ever.
-    """
-
-    moves = 0  # how often an entry of any layer was moved: where it has not grown, views that held still hold
-
-    def __init__(self, owner: Any, kind: str, like: ArrayDict | None = None) -> None:
-        super().__init__()
-        self._owner, self._kind, self._like = owner, kind, like
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        model = self.get(key, self._like.get(key) if self._like is not None else None)
-        if self._like is not None and model is None:
-            known = ", ".join(self._like) or "none"
-            raise ValueError(
-                f"{self._owner.title}.{self._kind}[{key!r}]: there is no such parameter; there are: {known}."
-            )
-        if model is not None and np.shape(value) != model.shape:
-            raise ValueError(
-                f"{self._owner.title}.{self._kind}[{key!r}]: must be {model.shape}, as it was made; got {np.shape(value)}."
-            )
-        if key in self:
-            self[key][...] = value
-        else:
-            super().__setitem__(key, np.array(value, dtype=None if model is None else model.dtype))
-
-    @classmethod
-    def gather(cls, owner: Any, kind: str, arrays: dict[str, Array]) -> ArrayDict:
-        """The arrays themselves, no copies, under these names, and no others to come."""
-        gathered = cls(owner, kind)
-        dict.update(gathered, arrays)
-        return gathered.close()
-
-    def close(self) -> ArrayDict:
-        """Take no further keys from now on."""
-        self._like = self
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> ArrayDict:
-        twin = memo[id(self)] = ArrayDict.__new__(ArrayDict)
-        for key, array in self.items():
-            dict.__setitem__(twin, key, copy.deepcopy(array, memo))
-        twin._kind = self._kind
-        twin._owner = copy.deepcopy(self._owner, memo)
-        twin._like = copy.deepcopy(self._like, memo)
-        return twin
-
-    def rebind(self, key: str, array: Array) -> None:
-        """Move the entry into `array`, which takes its values: how a net lays its parameters side by side."""
-        array[...] = self[key]
-        super().__setitem__(key, array)
-        ArrayDict.moves += 1
 
 
 class Layer:
@@ -124,6 +49,9 @@ class Layer:
     name: str | None
     memory: Memory
     training: bool
+    _frozen: bool
+    _params: ArrayDict
+    _grads: ArrayDict
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from .base import Array, Layer
-
-Spec = tuple[tuple[int, ...], "np.dtype[Any]"]
+    from .base import Layer
+    from .memory import Array, Spec
 
 # Numbers with no precision of their own: they take that of the arrays beside them. np.float64 is here because it is
 # what NumPy returns for a single float64 value, and a subclass of Python's float.
@@ -48,7 +47,7 @@ def guard_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def guard_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a layer's backward: called after forward, with gradients that fit the outputs, and giving ones that fit the inputs."""
+    """Wrap a layer's backward: after forward only, gradients like the outputs in, gradients like the inputs out."""
 
     @functools.wraps(backward)
     def guarded(self: Layer, *d_outputs: Any) -> Any:
@@ -168,7 +167,7 @@ def _accept_output(layer: Layer, y: Any, inputs: list[Spec]) -> Any:
 
 
 def _accept_d_outputs(layer: Layer, d_outputs: tuple[Any, ...], outputs: list[Spec]) -> list[Array]:
-    """The outputs' gradients, one for each output, in its shape and dtype; 1 for a single number where none is given."""
+    """The outputs' gradients, one for each output, in its shape and dtype; 1 for a lone number where none is given."""
     if not d_outputs and len(outputs) == 1 and outputs[0][0] == ():
         d_outputs = (1.0,)
     if len(d_outputs) != len(outputs):

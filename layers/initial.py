@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array
+from .memory import Array
 
 Init = str | float | Callable[[np.random.Generator, tuple[int, ...]], Array]
 
@@ -34,8 +34,8 @@ def initial_values(
     Errors       ValueError: an unknown name, a negative deviation, a function's result of the wrong shape
     Source       Glorot & Bengio (2010), in the texts' form, which leaves n_out out; He et al. (2015), eq. 10
     Example
-        >>> initial_values("he", (2, 3), 2, rng=0).std() < initial_values(5.0, (2, 3), 2, rng=0).std()
-        True
+        >>> print(initial_values("he", (1000, 50), 1000, rng=0).std().round(3))
+        0.045
         >>> initial_values(lambda rng, shape: np.full(shape, 0.5), (1, 2), 1)
         array([[0.5, 0.5]], dtype=float32)
     """

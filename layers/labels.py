@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array
+from .memory import Array
 
 
 def is_labels(t: Array, shape: tuple[int, ...]) -> bool:
@@ -24,7 +24,8 @@ def check_labels(who: str, t: Array, shape: tuple[int, ...]) -> None:
     if t.shape != shape[:-1]:
         hint = " Use t.ravel()." if t.size == int(np.prod(shape[:-1])) and t.ndim > 1 else ""
         raise ValueError(
-            f"{who}: t must hold one label for each sample, {shape[:-1]}, or one-hot rows, {shape}; got {t.shape}.{hint}"
+            f"{who}: t must hold one label for each sample, {shape[:-1]}, or one-hot rows, {shape}; got {t.shape}."
+            f"{hint}"
         )
     if t.dtype.kind not in "iu":
         raise TypeError(f"{who}: t must hold labels as integers; got {t.dtype}. Convert them with t.astype(int).")
@@ -44,8 +45,8 @@ def check_one_hot(who: str, t: Array, shape: tuple[int, ...]) -> None:
     if wrong.any():
         where = int(np.argmax(wrong))
         raise ValueError(
-            f"{who}: each row of t must be one-hot or probabilities that sum to 1; got {t.reshape(-1, shape[-1])[where]} "
-            f"at sample {where}."
+            f"{who}: each row of t must be one-hot or probabilities that sum to 1; got "
+            f"{t.reshape(-1, shape[-1])[where]} at sample {where}."
         )
 
 
@@ -68,5 +69,5 @@ def as_labels(t: Array, n_classes: int) -> Array:
     """
     t = np.asarray(t)
     if t.ndim > 1 and t.shape[-1] == n_classes:
-        return np.argmax(t, axis=-1)
+        t = np.argmax(t, axis=-1)
     return t

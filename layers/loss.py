@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from .activation import sigmoid
-from .base import Array, Layer
+from .base import Layer
 from .labels import check_labels, check_one_hot, is_labels, one_hot
+from .memory import Array
 
 
 class SoftmaxWithLoss(Layer):
@@ -43,7 +44,8 @@ class SoftmaxWithLoss(Layer):
         np.subtract(x, x.max(axis=-1, keepdims=True), out=log_p)
         log_p -= np.log(np.sum(np.exp(log_p), axis=-1, keepdims=True))
         if labelled:
-            total = np.sum(np.take_along_axis(log_p, t[..., None].astype(np.intp, copy=False), axis=-1))
+            t = t.ravel()
+            total = np.sum(log_p.reshape(-1, x.shape[-1])[np.arange(t.size), t])
         else:
             t = t.astype(x.dtype, copy=False)
             total = np.sum(np.where(t == 0, 0, log_p) * t)  # 0 · -inf is 0 here: an impossible class costs nothing
@@ -59,7 +61,7 @@ class SoftmaxWithLoss(Layer):
             dx -= t
         else:
             rows = dx.reshape(-1, dx.shape[-1])
-            rows[np.arange(len(rows)), t.ravel()] -= 1
+            rows[np.arange(t.size), t] -= 1
         dx *= dy / n_samples
         return dx, None
 

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from .base import Array, Layer
+from .base import Layer
+from .memory import Array
 
 
 class Flatten(Layer):

@@ -24,7 +24,8 @@ class Flat:
         if len(dtypes) > 1:
             raise TypeError(f"{title}: all parameters must have one dtype; got {', '.join(sorted(map(str, dtypes)))}.")
         size = sum(param.size for _, leaf in named for param in leaf.params.values())
-        self.vector, self.grad_vector = np.zeros(size, *dtypes), np.zeros(size, *dtypes)
+        dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
+        self.vector, self.grad_vector = np.zeros(size, dtype), np.zeros(size, dtype)
         self._leaves = [leaf for _, leaf in named]
         start = 0
         for leaf in self._leaves:

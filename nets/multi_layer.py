@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -56,7 +57,7 @@ class MultiLayerNet(Sequential):
         generator = np.random.default_rng(rng)
         sizes = [input_size, *hidden_size_list, output_size]
         layers: list[Layer] = []
-        for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+        for n_in, n_out in itertools.pairwise(sizes):
             if layers:
                 layers.append(ACTIVATIONS[activation]())
             layers.append(Affine(n_in, n_out, init=init, rng=generator, dtype=dtype))

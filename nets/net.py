@@ -76,15 +76,15 @@ class Net:
 
     def _is_right(self, scores: Array, t: Array) -> Array:
         if isinstance(self.loss_layer, SigmoidWithLoss):
-            sides: Array = (scores > 0) == (t > 0.5)
-            return sides.reshape(len(t), -1).all(axis=1)
+            wrong_sides = np.logical_xor(scores > 0, t > 0.5).reshape(len(t), -1)
+            return np.asarray(~wrong_sides.any(axis=1))
         found: Array = np.argmax(scores, axis=-1) == as_labels(t, scores.shape[-1])
         return found
 
     def loss_and_gradient(self, x: Any, t: Any) -> float:
         """The loss of a batch; its gradient is in `grads` until the next call. What a trainer's step runs."""
         loss = float(self.graph.forward(x, t))
-        self.graph.backward(1.0)
+        self.graph.backward()
         return loss + self._penalty(into=self.grads)
 
     def gradient(self, x: Any, t: Any) -> dict[str, Array]:
@@ -93,7 +93,7 @@ class Net:
         return {name: gradient.copy() for name, gradient in self.grads.items()}
 
     def numerical_gradient(self, x: Any, t: Any, h: float = 1e-5) -> dict[str, Array]:
-        """The gradient of the loss by central differences, in float64 on a copy: two forward passes for each parameter."""
+        """The gradient of the loss by central differences, in float64 on a copy: two forwards for each parameter."""
         twin = self.replica(np.float64)
         x = np.asarray(x)
         x = x.astype(np.float64) if x.dtype.kind == "f" else x
@@ -130,7 +130,7 @@ class Net:
         return next((param.dtype for leaf in self.graph.leaves() for param in leaf.params.values()), None)
 
     def _laid_out(self) -> Flat:
-        """The parameters and gradients as two vectors: made when all sizes are known, and anew should a layer have moved.
+        """The parameters and gradients as two vectors: made when all sizes are known, and anew if a layer has moved.
 
         A layer moves when it becomes part of a second net, whose vector its parameters then join.
         """
@@ -138,8 +138,8 @@ class Net:
             for name, leaf in self.graph.named_leaves():
                 if not leaf.sized:
                     raise RuntimeError(
-                        f"{self.title}: {type(leaf).__name__}[{name}] has no size yet. Run a batch through the net first, "
-                        "or say how many inputs it has, as in Affine(784, 50)."
+                        f"{self.title}: {type(leaf).__name__}[{name}] has no size yet. Run a batch through the net "
+                        "first, or say how many inputs it has, as in Affine(784, 50)."
                     )
             self._flat = Flat(self.title, self.graph, self._public_name)
         self._flat.moves = ArrayDict.moves

@@ -13,7 +13,7 @@ class Batches:
     """The batches of an epoch, as arrays of sample numbers.
 
     sampling "shuffle": every sample once an epoch, in a new random order; the last batch holds what is left.
-    sampling "replacement": as many batches, each of samples drawn anew, so that an epoch may miss some and repeat others.
+    sampling "replacement": as many batches, of samples drawn anew each; an epoch may miss some and repeat others.
 
     Parameters
         n_samples : int >= 1.

@@ -17,7 +17,7 @@ from .protocol import Array, TrainableNet
 
 
 class Callback:
-    """What is called during a run; override what you need. A plain function of the trainer is called after each epoch."""
+    """What is called during a run; override what you need. A plain function is called after each epoch."""
 
     def on_start(self, trainer: Trainer) -> None:
         """Before the first batch."""
@@ -122,7 +122,7 @@ class Trainer:
         self._call("on_epoch")
 
     def _step(self, x: Array, t: Array, samples: Array, number: int) -> float:
-        """One step of the optimizer; where loss or gradient is not finite, an error instead, the parameters as they were."""
+        """One step of the optimizer; an error, and no step, where the loss or the gradient is not finite."""
         x = self._cast(x)
         loss = self.net.loss_and_gradient(x, t)
         grads = self.net.grads
@@ -148,8 +148,8 @@ class Trainer:
         where = find(x, t) if find is not None else None
         what = f"the loss is {loss}" if not np.isfinite(loss) else "the gradient is not finite"
         raise FloatingPointError(
-            f"Trainer.fit: {what} at {when}{f': it begins in {where}' if where else ''}. The step was not taken. A smaller "
-            f"learning rate often helps; it is {getattr(self.optimizer, 'lr', 'unknown')}."
+            f"Trainer.fit: {what} at {when}{f': it begins in {where}' if where else ''}. The step was not taken. A "
+            f"smaller learning rate often helps; it is {getattr(self.optimizer, 'lr', 'unknown')}."
         )
 
     def _call(self, when: str) -> None:

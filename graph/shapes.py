@@ -1,0 +1,80 @@
+"""The shapes of a graph's values, worked out before any data comes, and the errors that this finds."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from brickgrad.layers import Layer, Memory
+
+from .node import Input
+from .wiring import Step, Wiring
+
+
+def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tuple[int, ...] | None]:
+    """The shape of every slot for a batch of no samples (None: unknown): each layer runs on empty arrays.
+
+    This sizes the lazily sized layers, and finds what does not fit before any data comes.
+    """
+    values: list[Any] = [None] * wiring.n_slots
+    for slot, x in zip(wiring.inputs, inputs, strict=True):
+        if x.shape is not None:
+            dtype = np.float32 if x.dtype == np.float64 else x.dtype
+            values[slot] = np.zeros((0, *x.shape), dtype)
+    for slot, value in wiring.constants.items():
+        values[slot] = value
+    for step in wiring.steps:
+        given = [values[slot] for slot in step.reads]
+        if any(x is None for x in given):
+            continue
+        with _aside(step.layer):
+            try:
+                results = step.layer.forward(*given)
+            except Exception as error:
+                shapes = ", ".join(_shape_text(np.shape(x)) for x in given)
+                raise _located(
+                    error,
+                    f"\n  when {title} was built, at {step.title}, from {_sources(wiring, step)} of shape {shapes}"
+                    "\n  (a graph tries its layers on a batch of no samples, N = 0; an Input with no shape skips that)",
+                ) from error
+        for slot, value in zip(step.writes, results if isinstance(results, tuple) else (results,), strict=True):
+            values[slot] = value
+    return [None if value is None else np.shape(value) for value in values]
+
+
+def _sources(wiring: Wiring, step: Step) -> str:
+    """What feeds a step: the nodes and where they were written."""
+    nodes = {slot: node for node, slot in wiring.slots.items()}
+    return ", ".join(f"{nodes[slot].title} ({nodes[slot].where})" for slot in step.reads)
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    """A shape with its batch axis named: (N, 784)."""
+    return str(shape).replace("(0,", "(N,", 1)
+
+
+def _located(error: Exception, where: str) -> Exception:
+    """The same kind of error, with the batch axis named and the place added."""
+    text = str(error).replace("(0,", "(N,")
+    kind = type(error) if type(error) in (ValueError, TypeError, RuntimeError) else ValueError
+    return kind(text + where)
+
+
+@contextlib.contextmanager
+def _aside(layer: Layer) -> Iterator[None]:
+    """Let a layer run once without a trace: memory of its own, inference mode, no warnings about empty means."""
+    memory, layer.memory = layer.memory, Memory()
+    modes = [(leaf, leaf.training) for leaf in (layer, *layer.leaves())]
+    layer.eval()
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        layer.memory = memory
+        for leaf, training in modes:
+            leaf.training = training
