@@ -20,6 +20,7 @@ def seconds(code: str) -> float:
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=11, help="interpreters started for each (default: 11)")
     runs = parser.parse_args().runs

@@ -1,6 +1,6 @@
 """A training step of the default MNIST net beside its bare matrix products, in turn in one process, medians.
 
-The floor is the step's products, the gather of the mini-batch and the parameter update; what is above it is the library.
+The floor is the step's products, the gather of the mini-batch and the parameter update; the rest is the library's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import brickgrad as bg
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=15, help="measured runs of 100 steps each (default: 15)")
     runs = parser.parse_args().runs
