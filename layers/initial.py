@@ -9,7 +9,7 @@ import numpy as np
 
 from .memory import Array
 
-Init = str | float | Callable[["np.random.Generator", tuple[int, ...]], Array]  # quoted, so that numpy.random loads late
+Init = str | float | Callable[["np.random.Generator", tuple[int, ...]], Array]  # quoted: numpy.random loads late
 
 # An activation's name stands for the initial value that suits it, as in the texts.
 _GAINS = {"xavier": 1.0, "sigmoid": 1.0, "tanh": 1.0, "he": 2.0, "relu": 2.0}
