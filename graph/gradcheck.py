@@ -75,14 +75,15 @@ def gradcheck(layer: Any, *inputs: Any, rng: np.random.Generator | int | None = 
     """
     subject: Layer = getattr(layer, "graph", layer)
     twin = subject.replica(np.float64)
-    arrays = [_as_float64(x) for x in inputs]
+    names = _input_names(twin, len(inputs))
+    arrays = [_as_float64(x, name in twin.integer_inputs) for name, x in zip(names, inputs, strict=True)]
     generator = np.random.default_rng(rng)
 
     outputs = _tuple(twin.forward(*arrays))
     weights = [generator.uniform(0.5, 1.5, y.shape) * generator.choice([-1.0, 1.0], y.shape) for y in outputs]
     d_inputs = _tuple(twin.backward(*weights))
     targets = {key: (param, twin.grads[key].copy()) for key, param in twin.params.items()}
-    for name, x, dx in zip(_input_names(twin, len(arrays)), arrays, d_inputs, strict=True):
+    for name, x, dx in zip(names, arrays, d_inputs, strict=True):
         if dx is not None:
             targets[name] = (x, np.array(dx))
 
@@ -123,11 +124,11 @@ def _compare(
     return worst
 
 
-def _as_float64(x: Any) -> Array:
-    """A copy of an input: floats in float64, integers as they are; Python's numbers count as floats."""
+def _as_float64(x: Any, may_be_integers: bool) -> Array:
+    """A copy of an input: floats in float64, arrays of integers as they are; Python's own numbers count as floats."""
     array = np.array(x)
-    is_float = array.dtype.kind == "f" or type(x) in (int, float)
-    return array.astype(np.float64) if is_float else array
+    plain = not isinstance(x, np.ndarray | np.generic) and array.dtype.kind in "iub" and not may_be_integers
+    return array.astype(np.float64) if array.dtype.kind == "f" or plain else array
 
 
 def _tuple(result: Any) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from brickgrad.layers import Array, ArrayDict, Layer, Memory
 
 from .node import Input, Node
 from .run import Run, SharedTotals, Sums
-from .shapes import infer_shapes
+from .shapes import infer_shapes, unsized_again_after_errors
 from .wiring import Step, wire
 
 
@@ -41,6 +41,8 @@ class Graph(Layer):
         2.2 110.00000000000001 200.0 1.1
     """
 
+    may_give_none = True  # where all layers that take an input give it none, as a loss does for its targets
+
     def __init__(
         self,
         inputs: Input | Sequence[Input],
@@ -50,17 +52,19 @@ class Graph(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.inputs = (inputs,) if isinstance(inputs, Node) else tuple(inputs)
-        self.outputs = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
+        self._many = isinstance(outputs, list | tuple)
+        self.inputs = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
+        self.outputs = tuple(outputs) if isinstance(outputs, list | tuple) else (outputs,)
         self.keep = keep
-        self._many = not isinstance(outputs, Node)
         self.n_outputs = len(self.outputs)
         self.wiring = wire(self.title, self.inputs, self.outputs)
         self.input_names = tuple(x.name for x in self.inputs)
         self.arity = (len(self.inputs), len(self.inputs))
         self.integer_inputs = tuple(x.name for x in self.inputs if x.takes_integers)
         self._plans: dict[Any, list[bool]] = {}
-        self.shapes = infer_shapes(self.title, self.wiring, self.inputs)
+        with unsized_again_after_errors(self):
+            self.shapes = infer_shapes(self.title, self.wiring, self.inputs)
+        self._was_sized = self.sized
 
     def forward(self, *inputs: Array) -> Any:
         """Run the layers in order; return the output, or a tuple of them."""
@@ -72,22 +76,10 @@ class Graph(Layer):
         for slot, constant in wiring.constants.items():
             values[slot] = constant
         run = Run(self._memories())
-        for step, memory in zip(wiring.steps, run.memories, strict=True):
-            with_memory = step.layer.memory
-            step.layer.memory = memory
-            try:
-                result = step.layer.forward(*[values[slot] for slot in step.reads])
-            except Exception as error:
-                self._say_where(error, step)
-                raise
-            finally:
-                step.layer.memory = with_memory
-            if len(step.writes) == 1:
-                values[step.writes[0]] = result
-            else:
-                for slot, value in zip(step.writes, result, strict=True):
-                    values[slot] = value
-        run.specs = [(np.shape(x), x.dtype) for x in inputs]
+        with contextlib.nullcontext() if self._was_sized else unsized_again_after_errors(self):
+            for step, memory in zip(wiring.steps, run.memories, strict=True):
+                self._step_forward(step, memory, values)
+        self._was_sized = True
         if self.keep:
             run.values = values
         self.saved = run
@@ -112,11 +104,25 @@ class Graph(Layer):
         totals.write()
         if self.keep:
             run.grads = grads.sums
-        results = tuple(
-            self._gradient(x, spec, grads.sums[slot], needed[slot])
-            for x, spec, slot in zip(self.inputs, run.specs, self.wiring.inputs, strict=True)
-        )
+        results = tuple(grads.sums[slot] if needed[slot] else None for slot in self.wiring.inputs)
         return results if len(results) > 1 else results[0]
+
+    def _step_forward(self, step: Step, memory: Memory, values: list[Any]) -> None:
+        """One layer's forward: read its inputs from `values`, write its outputs there."""
+        layer = step.layer
+        own, layer.memory = layer.memory, memory
+        try:
+            result = layer.forward(*[values[slot] for slot in step.reads])
+        except Exception as error:
+            self._say_where(error, step)
+            raise
+        finally:
+            layer.memory = own
+        if len(step.writes) == 1:
+            values[step.writes[0]] = result
+        else:
+            for slot, value in zip(step.writes, result, strict=True):
+                values[slot] = value
 
     def _step_back(self, step: Step, memory: Memory, grads: Sums, needed: list[bool]) -> None:
         """One layer's backward: take the gradients of what it wrote, hand on those of what it read."""
@@ -139,14 +145,6 @@ class Graph(Layer):
             if dx is not None and needed[slot]:
                 grads.add(slot, dx)
 
-    @staticmethod
-    def _gradient(x: Input, spec: Any, dx: Any, needed: bool) -> Any:
-        """What backward returns for an input: its gradient, zeros if no path leads to it, None if none is wanted."""
-        shape, dtype = spec
-        if dtype.kind != "f" or not needed:
-            return None
-        return np.zeros(shape, dtype) if dx is None else dx
-
     def _memories(self) -> list[Memory]:
         """A memory for each step: new, or those of the last run when frozen, or those of an active workspace."""
         if self._frozen:
@@ -164,14 +162,18 @@ class Graph(Layer):
         """For each slot whether its gradient is needed: for an input's sake, or for parameters before it."""
         if wanted not in self._plans:
             needed = [False] * self.wiring.n_slots
-            for index, (x, slot) in enumerate(zip(self.inputs, self.wiring.inputs, strict=True)):
-                needed[slot] = x.grad and (wanted is None or wanted[index])
+            for index, slot in enumerate(self.wiring.inputs):
+                needed[slot] = self.wants(index)
             for step in self.wiring.steps:
                 learns = any(leaf.params for leaf in step.layer.leaves())
                 for slot in step.writes:
                     needed[slot] = learns or any(needed[read] for read in step.reads)
             self._plans[wanted] = needed
         return self._plans[wanted]
+
+    def wants(self, index: int) -> bool:
+        """Whether the gradient of input `index` is needed: not if its Input says so."""
+        return self.inputs[index].grad and super().wants(index)
 
     def _check_shapes(self, inputs: Sequence[Array]) -> None:
         """Each input ends in the shape it was said to have; the axes before it are free, a single sample has none."""
@@ -254,6 +256,11 @@ class Graph(Layer):
         """All layers in it that are no graphs, each once."""
         return [leaf for _, leaf in self.named_leaves()]
 
+    def parts(self) -> list[Layer]:
+        """Itself, its layers, and the graphs inside with theirs, each once."""
+        inside = {id(part): part for step in self.wiring.steps for part in step.layer.parts()}
+        return [self, *inside.values()]
+
     @property
     def sized(self) -> bool:
         """Whether every layer knows its size."""
@@ -289,7 +296,7 @@ class Graph(Layer):
         place = f", sample {int(np.argwhere(~np.isfinite(array))[0][0])}" if array.ndim else ""
         step = next((step for step in self.wiring.steps if slot in step.writes), None)
         if step is None:
-            return f"the input {self.input_names[self.wiring.inputs.index(slot)]}{place}"
+            return f"{next(node.title for node, at in self.wiring.slots.items() if at == slot)}{place}"
         for key, param in step.layer.params.items():
             if not np.isfinite(param).all():
                 return f"the parameter {step.name}.{key}"

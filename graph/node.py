@@ -116,7 +116,7 @@ class Input(Node):
         if not isinstance(name, str) or not name:
             raise TypeError(f"Input: name must be a string that is not empty; got {name!r}.")
         if shape is not None:
-            shape = (shape,) if isinstance(shape, int) else tuple(shape)
+            shape = (int(shape),) if isinstance(shape, int | np.integer) else tuple(shape)
             if not all(isinstance(size, int | np.integer) and size >= 0 for size in shape):
                 raise ValueError(
                     f"Input[{name}]: shape must be sizes of 0 or more, without the batch axis; got {shape}."

@@ -10,13 +10,12 @@ from brickgrad.layers import Array, ArrayDict, Layer, Memory
 class Run:
     """What one forward through a graph leaves behind: a memory for each step, and the values and gradients if kept."""
 
-    __slots__ = ("grads", "memories", "specs", "values")
+    __slots__ = ("grads", "memories", "values")
 
     def __init__(self, memories: list[Memory]) -> None:
         self.memories = memories
         self.values: list[Any] | None = None
         self.grads: list[Any] | None = None
-        self.specs: list[Any] = []
 
 
 class Sums:

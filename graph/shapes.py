@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,10 +22,10 @@ def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tu
     This sizes the lazily sized layers, and finds what does not fit before any data comes.
     """
     values: list[Any] = [None] * wiring.n_slots
+    precision = _precision(wiring)
     for slot, x in zip(wiring.inputs, inputs, strict=True):
         if x.shape is not None:
-            dtype = np.float32 if x.dtype == np.float64 else x.dtype
-            values[slot] = np.zeros((0, *x.shape), dtype)
+            values[slot] = np.zeros((0, *x.shape), x.dtype if x.takes_integers else precision)
     for slot, value in wiring.constants.items():
         values[slot] = value
     for step in wiring.steps:
@@ -44,6 +45,26 @@ def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tu
         for slot, value in zip(step.writes, results if isinstance(results, tuple) else (results,), strict=True):
             values[slot] = value
     return [None if value is None else np.shape(value) for value in values]
+
+
+def _precision(wiring: Wiring) -> Any:
+    """The precision to try the layers in: that of the parameters and constants, float32 where there are none."""
+    params = (param for step in wiring.steps for leaf in step.layer.leaves() for param in leaf.params.values())
+    constants = (value for value in wiring.constants.values() if isinstance(value, np.ndarray))
+    return next((array.dtype for array in (*params, *constants) if array.dtype.kind == "f"), np.float32)
+
+
+@contextlib.contextmanager
+def unsized_again_after_errors(layer: Layer) -> Iterator[None]:
+    """Should an error end the block, lazily sized layers that took a size in it are as they were before."""
+    before = [(leaf, copy.deepcopy(vars(leaf), {id(leaf): leaf})) for leaf in layer.leaves() if not leaf.sized]
+    try:
+        yield
+    except BaseException:
+        for leaf, attributes in before:
+            vars(leaf).clear()
+            vars(leaf).update(attributes)
+        raise
 
 
 def _sources(wiring: Wiring, step: Step) -> str:
@@ -68,7 +89,7 @@ def _located(error: Exception, where: str) -> Exception:
 def _aside(layer: Layer) -> Iterator[None]:
     """Let a layer run once without a trace: memory of its own, inference mode, no warnings about empty means."""
     memory, layer.memory = layer.memory, Memory()
-    modes = [(leaf, leaf.training) for leaf in (layer, *layer.leaves())]
+    modes = [(part, part.training) for part in layer.parts()]
     layer.eval()
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -76,5 +97,5 @@ def _aside(layer: Layer) -> Iterator[None]:
             yield
     finally:
         layer.memory = memory
-        for leaf, training in modes:
-            leaf.training = training
+        for part, training in modes:
+            part.training = training

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .base import Layer
-from .initial import Init, initial_values
+from .initial import Init, initial_values, make_rng
 from .memory import Array
 
 
@@ -50,7 +50,7 @@ class Affine(Layer):
             raise ValueError(f"{self.title}: sizes must be (n_in, n_out) or (n_out,), each at least 1; got {sizes}.")
         self.n_out = int(sizes[-1])
         self.bias, self.init = bias, init
-        self.rng = np.random.default_rng(rng)
+        self.rng = make_rng(self.title, rng)
         self.dtype = None if dtype is None else float_dtype(self.title, dtype)
         if len(sizes) == 2:
             self._make(int(sizes[0]), np.dtype(np.float32))

@@ -30,6 +30,7 @@ class Layer:
         saved : what `forward` keeps for `backward`. Reading it before a forward raises RuntimeError.
         integer_inputs : names of the inputs that may be integers (labels, indices) and then have no gradient.
         n_outputs : how many arrays `forward` returns.
+        may_give_none : whether `backward` may return None for the gradient of a float input.
     Example
         >>> class Square(Layer):
         ...     def forward(self, x):
@@ -44,6 +45,7 @@ class Layer:
 
     integer_inputs: tuple[str, ...] = ()
     n_outputs: int = 1
+    may_give_none: bool = False
     input_names: tuple[str, ...] = ()
     arity: tuple[int, int] = (0, 0)
     name: str | None
@@ -176,18 +178,22 @@ class Layer:
         """
         if self.memory.outputs is None:
             raise RuntimeError(f"{self.title}.frozen: there are no branches to replay. Call forward first.")
-        leaves = [self, *self.leaves()]
-        before = [leaf._frozen for leaf in leaves]
-        for leaf in leaves:
-            leaf._frozen = True
+        layers = self.parts()
+        before = [layer._frozen for layer in layers]
+        for layer in layers:
+            layer._frozen = True
         try:
             yield
         finally:
-            for leaf, was in zip(leaves, before, strict=True):
-                leaf._frozen = was
+            for layer, was in zip(layers, before, strict=True):
+                layer._frozen = was
 
     def leaves(self) -> list[Layer]:
         """The layers in it that hold parameters of their own: itself; a graph gives all of its layers."""
+        return [self]
+
+    def parts(self) -> list[Layer]:
+        """Itself and all that is in it: a graph gives the graphs inside too."""
         return [self]
 
     def train(self) -> None:
@@ -199,9 +205,8 @@ class Layer:
         self._set_training(False)
 
     def _set_training(self, training: bool) -> None:
-        self.training = training
-        for leaf in self.leaves():
-            leaf.training = training
+        for layer in self.parts():
+            layer.training = training
 
     def replica(self, dtype: Any = None) -> Self:
         """A second layer on the same parameters, with gradients, memory and generators of its own.

@@ -36,10 +36,11 @@ def guard_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
         memory = self.memory
         memory.inputs = [(x.shape, x.dtype) for x in arrays]
         if isinstance(result, tuple):
-            result = tuple(_accept_output(self, y, memory.inputs) for y in result)
+            dtype = _precision(self, memory.inputs)
+            result = tuple(_accept_output(self, y, dtype) for y in result)
             memory.outputs = [(y.shape, y.dtype) for y in result]
             return result
-        result = _accept_output(self, result, memory.inputs)
+        result = _accept_output(self, result, _precision(self, memory.inputs))
         memory.outputs = [(result.shape, result.dtype)]
         return result
 
@@ -77,11 +78,11 @@ def accept_inputs(layer: Layer, inputs: Sequence[Any]) -> list[Array]:
     arrays: list[Any] = []
     weak: list[int] = []
     for index, x in enumerate(inputs):
-        if type(x) is np.ndarray and x.dtype.kind == "f" and x.dtype.isnative:
-            array = x
-        elif _name(layer, index) in layer.integer_inputs:
+        if layer.integer_inputs and _name(layer, index) in layer.integer_inputs:
             arrays.append(_as_numbers(layer, index, x))
             continue
+        if type(x) is np.ndarray and x.dtype.kind == "f" and x.dtype.isnative:
+            array = x
         else:
             array = _as_floats(layer, index, x)
             if type(x) in _WEAK:
@@ -150,19 +151,30 @@ def _as_floats(layer: Layer, index: int, x: Any) -> Array:
     return array.astype(np.float64)
 
 
-def _accept_output(layer: Layer, y: Any, inputs: list[Spec]) -> Any:
-    """The output as an array (a single value as NumPy's scalar), in the inputs' precision."""
+def _precision(layer: Layer, inputs: list[Spec]) -> Any:
+    """The dtype that the outputs must have if they are floats: that of the float inputs; None if there are none."""
+    for index, (_, dtype) in enumerate(inputs):
+        if dtype.kind == "f" and not (layer.integer_inputs and _name(layer, index) in layer.integer_inputs):
+            return dtype
+    return None
+
+
+def _accept_output(layer: Layer, y: Any, dtype: Any) -> Any:
+    """The output as an array (a single value as NumPy's scalar), in the precision that is due."""
     if not isinstance(y, np.ndarray | np.generic):
         if not isinstance(y, float | int):
             raise TypeError(f"{layer.title}.forward: must return an array; it returned {_describe(y)}.")
-        y = np.float64(y) if not inputs else inputs[0][1].type(y)
-    if y.dtype.kind == "f":
-        floats = [dtype for _, dtype in inputs if dtype.kind == "f"]
-        if floats and y.dtype not in floats:
-            raise TypeError(
-                f"{layer.title}.forward: took {floats[0]} and gave {y.dtype}; the output's precision must be the "
-                "input's. A constant such as np.sqrt(2) is a float64: write float(np.sqrt(2))."
-            )
+        y = (dtype or np.dtype(np.float64)).type(y)
+    if dtype is not None and y.dtype.kind == "f" and y.dtype != dtype:
+        others = [name for name, param in layer.params.items() if param.dtype != dtype]
+        hint = (
+            f"Its parameter {others[0]} is {layer.params[others[0]].dtype}: use W.astype(x.dtype, copy=False)."
+            if others
+            else "A constant such as np.sqrt(2) is a float64: write float(np.sqrt(2))."
+        )
+        raise TypeError(
+            f"{layer.title}.forward: took {dtype} and gave {y.dtype}; the output must have the input's precision. {hint}"
+        )
     return y if y.ndim else y[()]
 
 
@@ -198,7 +210,8 @@ def _accept_gradients(layer: Layer, gradients: tuple[Any, ...], inputs: list[Spe
     accepted = []
     for index, (dx, (shape, dtype)) in enumerate(zip(gradients, inputs, strict=True)):
         if dx is None:
-            if layer.wants(index) and dtype.kind == "f" and _name(layer, index) not in layer.integer_inputs:
+            exempt = layer.may_give_none or not layer.wants(index) or _name(layer, index) in layer.integer_inputs
+            if dtype.kind == "f" and not exempt:
                 raise TypeError(
                     f"{layer.title}.backward: returned None for the gradient of {_name(layer, index)}; it must be an "
                     f"array of shape {shape}."

@@ -39,13 +39,24 @@ def initial_values(
         >>> initial_values(lambda rng, shape: np.full(shape, 0.5), (1, 2), 1)
         array([[0.5, 0.5]], dtype=float32)
     """
-    generator = np.random.default_rng(rng)
+    generator = make_rng("initial_values", rng)
     if callable(init):
         values = np.asarray(init(generator, shape))
         if values.shape != shape:
             raise ValueError(f"initial_values: init(rng, shape) must give shape {shape}; got {values.shape}.")
         return values.astype(dtype)
     return (deviation(init, n_in) * generator.standard_normal(shape)).astype(dtype)
+
+
+def make_rng(who: str, rng: np.random.Generator | int | None) -> np.random.Generator:
+    """The generator that is handed in, or a new one from a seed, or from the system's entropy for None.
+
+    >>> print(make_rng("Affine", 0).integers(10, size=3))
+    [8 6 5]
+    """
+    if rng is None or isinstance(rng, int | np.integer | np.random.Generator):
+        return np.random.default_rng(rng)
+    raise TypeError(f"{who}: rng must be a numpy.random.Generator, a seed or None; got {type(rng).__name__} {rng!r}.")
 
 
 def deviation(init: str | float, n_in: int) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from brickgrad.layers import Affine, Array, ArrayDict, Layer
 from brickgrad.layers.activation import ACTIVATIONS
-from brickgrad.layers.initial import Init
+from brickgrad.layers.initial import Init, make_rng
 
 from .sequential import Sequential
 
@@ -54,7 +54,7 @@ class MultiLayerNet(Sequential):
         if not 0 <= weight_decay_lambda < float("inf"):
             raise ValueError(f"{self.title}: weight_decay_lambda must be 0 or more; got {weight_decay_lambda}.")
         init: Init = weight_init_std if weight_init_std is not None else ("he" if activation == "relu" else "xavier")
-        generator = np.random.default_rng(rng)
+        generator = make_rng(self.title, rng)
         sizes = [input_size, *hidden_size_list, output_size]
         layers: list[Layer] = []
         for n_in, n_out in itertools.pairwise(sizes):

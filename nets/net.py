@@ -61,25 +61,27 @@ class Net:
     def accuracy(self, x: Any, t: Any, batch_size: int = 1000) -> float:
         """The share of samples whose largest score is at the label; every sample counts, those of the last batch too.
 
-        For a SigmoidWithLoss: the share of samples all of whose outputs are on the right side of one half.
+        For a SigmoidWithLoss: the share of samples all of whose outputs are on the right side of one half. For one
+        output under another loss there are no classes to be right about: nan.
         """
         x, t = np.asarray(x), np.asarray(t)
         if len(x) == 0 or len(t) != len(x):
             raise ValueError(
                 f"{self.title}.accuracy: needs at least one sample and as many targets; got {len(x)} and {len(t)}."
             )
-        right = 0
+        right = 0.0
         for start in range(0, len(x), batch_size):
             scores = self.predict(x[start : start + batch_size])
-            right += int(np.count_nonzero(self._is_right(scores, t[start : start + batch_size])))
+            right += self._count_right(scores, t[start : start + batch_size])
         return right / len(x)
 
-    def _is_right(self, scores: Array, t: Array) -> Array:
+    def _count_right(self, scores: Array, t: Array) -> float:
         if isinstance(self.loss_layer, SigmoidWithLoss):
             wrong_sides = np.logical_xor(scores > 0, t > 0.5).reshape(len(t), -1)
-            return np.asarray(~wrong_sides.any(axis=1))
-        found: Array = np.argmax(scores, axis=-1) == as_labels(t, scores.shape[-1])
-        return found
+            return float(np.sum(~wrong_sides.any(axis=1)))
+        if scores.ndim < 2 or scores.shape[-1] == 1:
+            return float("nan")
+        return float(np.sum(np.argmax(scores, axis=-1) == as_labels(t, scores.shape[-1])))
 
     def loss_and_gradient(self, x: Any, t: Any) -> float:
         """The loss of a batch; its gradient is in `grads` until the next call. What a trainer's step runs."""
@@ -159,13 +161,13 @@ class Net:
 
     @contextlib.contextmanager
     def _inference(self) -> Iterator[None]:
-        modes = [(leaf, leaf.training) for leaf in self.graph.leaves()]
+        modes = [(part, part.training) for part in self.body.parts()]
         self.body.eval()
         try:
             yield
         finally:
-            for leaf, training in modes:
-                leaf.training = training
+            for part, training in modes:
+                part.training = training
 
     @contextlib.contextmanager
     def workspace(self) -> Iterator[None]:

@@ -73,6 +73,9 @@ class Trainer:
         check_sampling("Trainer", sampling)
         if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
             raise ValueError(f"Trainer: epochs must be a whole number of 0 or more; got {epochs!r}.")
+        for thing, needs, kind in ((net, "loss_and_gradient", "net"), (optimizer, "update", "optimizer")):
+            if not hasattr(thing, needs):
+                raise TypeError(f"Trainer: {kind} must have {needs}(); got {type(thing).__name__} {str(thing)[:40]}.")
         self.net, self.optimizer = net, optimizer
         self.batch_size, self.epochs, self.sampling = batch_size, epochs, sampling
         self.rng = np.random.default_rng(seed)
