@@ -24,9 +24,8 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 MAX_BYTES = 2**31
 
-_DTYPES = {
-    code: np.dtype(name) for code, name in zip(b"\x08\x09\x0b\x0c\x0d\x0e", ["u1", "i1", ">i2", ">i4", ">f4", ">f8"])
-}
+_STORED = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_DTYPES = {code: np.dtype(name) for code, name in _STORED.items()}
 _CODES = {dtype.newbyteorder("="): code for code, dtype in _DTYPES.items()}
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 2**20

@@ -173,7 +173,8 @@ def _accept_output(layer: Layer, y: Any, dtype: Any) -> Any:
             else "A constant such as np.sqrt(2) is a float64: write float(np.sqrt(2))."
         )
         raise TypeError(
-            f"{layer.title}.forward: took {dtype} and gave {y.dtype}; the output must have the input's precision. {hint}"
+            f"{layer.title}.forward: took {dtype} and gave {y.dtype}; the output must be in the input's precision. "
+            f"{hint}"
         )
     return y if y.ndim else y[()]
 
