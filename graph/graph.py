@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
@@ -302,20 +303,15 @@ class Graph(Layer):
                 return f"the parameter {step.name}.{key}"
         return f"the output of {step.title}{place}"
 
-    def _twin(self, dtype: Any, twins: dict[int, Any]) -> Self:
+    def _twin(self, dtype: Any, memo: dict[int, Any]) -> Self:
         """A replica on replicas of its layers; a layer that stands at two nodes has one."""
-        twin = copy.copy(self)
+        if id(self) in memo:
+            known: Self = memo[id(self)]
+            return known
+        twin = memo[id(self)] = copy.copy(self)
         twin.memory, twin._plans = Memory(), {}
         twin.wiring = copy.copy(self.wiring)
         twin.wiring.steps = [
-            Step(_twin_of(step.layer, dtype, twins), step.name, step.where, step.reads, step.writes, step.shared)
-            for step in self.wiring.steps
+            dataclasses.replace(step, layer=step.layer._twin(dtype, memo)) for step in self.wiring.steps
         ]
         return twin
-
-
-def _twin_of(layer: Layer, dtype: Any, twins: dict[int, Any]) -> Layer:
-    if id(layer) not in twins:
-        twins[id(layer)] = layer._twin(dtype, twins)
-    twin: Layer = twins[id(layer)]
-    return twin

@@ -37,7 +37,7 @@ class Node:
     def __repr__(self) -> str:
         return f"<{self.title} at {self.where}>"
 
-    def join(self, layer: Layer, inputs: Sequence[Any]) -> Any:
+    def join_layer(self, layer: Layer, inputs: Sequence[Any]) -> Any:
         """Put `layer` on `inputs`, nodes or numbers; what `layer(node)` calls. A node, or a tuple of all outputs."""
         call = Call(layer, [x if isinstance(x, Node) else Constant(x) for x in inputs], _where())
         return call.outputs[0] if layer.n_outputs == 1 else tuple(call.outputs)

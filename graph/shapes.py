@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -48,22 +47,35 @@ def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tu
 
 
 def _precision(wiring: Wiring) -> Any:
-    """The precision to try the layers in: that of the parameters and constants, float32 where there are none."""
+    """The precision to try the layers in: that of the constants, else of the parameters, else float32."""
     params = (param for step in wiring.steps for leaf in step.layer.leaves() for param in leaf.params.values())
     constants = (value for value in wiring.constants.values() if isinstance(value, np.ndarray))
-    return next((array.dtype for array in (*params, *constants) if array.dtype.kind == "f"), np.float32)
+    return next((array.dtype for array in (*constants, *params) if array.dtype.kind == "f"), np.float32)
 
 
 @contextlib.contextmanager
 def unsized_again_after_errors(layer: Layer) -> Iterator[None]:
     """Should an error end the block, lazily sized layers that took a size in it are as they were before."""
-    before = [(leaf, copy.deepcopy(vars(leaf), {id(leaf): leaf})) for leaf in layer.leaves() if not leaf.sized]
+    before = [
+        (leaf, dict(vars(leaf)), dict(leaf.params), dict(leaf.grads)) for leaf in layer.leaves() if not leaf.sized
+    ]
+    generators = {
+        id(value): (value, value.bit_generator.state)
+        for _, attributes, _, _ in before
+        for value in attributes.values()
+        if hasattr(value, "bit_generator")
+    }
     try:
         yield
     except BaseException:
-        for leaf, attributes in before:
+        for leaf, attributes, params, grads in before:
             vars(leaf).clear()
             vars(leaf).update(attributes)
+            for arrays, entries in ((leaf.params, params), (leaf.grads, grads)):
+                arrays.clear()
+                dict.update(arrays, entries)
+        for generator, state in generators.values():
+            generator.bit_generator.state = state
         raise
 
 

@@ -190,22 +190,26 @@ class Pow(_Pair):
 
     def forward(self, x: Array, y: Array) -> Array:
         """Return x ** y."""
-        has_gradient = y.dtype.kind == "f"
+        if y.dtype.kind == "f" and y.ndim and y.dtype != x.dtype:
+            raise TypeError(
+                f"{self.title}.forward: x is {x.dtype} but y is {y.dtype}, and nothing is promoted in silence. Convert "
+                "one of them with .astype()."
+            )
         z = self.buffer("z", self._together(x, y), x.dtype)
         exponent = y.astype(x.dtype, copy=False)
+        self.saved = x, exponent, y.dtype
         np.power(x, exponent, out=z)
-        self.saved = x, exponent, has_gradient
         return z
 
     def backward(self, dz: Array) -> tuple[Array, Array | None]:
         """Return (dx, dy)."""
-        x, y, has_gradient = self.saved
+        x, y, y_dtype = self.saved
         power = np.power(x, np.where(y == 0, y, y - 1))  # y = 0: x⁰ is 1 at every x, 0 too, and its slope 0
         dx = sum_to(dz * y * power, x.shape)
-        if not (has_gradient and self.wants(1)):
+        if y_dtype.kind != "f" or not self.wants(1):
             return dx, None
         slope = np.log(np.where(x > 0, x, np.where(x == 0, 1, np.nan)).astype(x.dtype)) * np.power(x, y)
-        return dx, sum_to(dz * slope, y.shape)
+        return dx, sum_to(dz * slope, y.shape).astype(y_dtype)
 
 
 class Exp(Layer):

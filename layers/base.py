@@ -88,8 +88,8 @@ class Layer:
     def __call__(self, *inputs: Any) -> Any:
         """Run the layer on arrays; on the nodes of a graph, join it to them."""
         for x in inputs:
-            if hasattr(x, "join") and not isinstance(x, str):
-                return x.join(self, inputs)
+            if hasattr(x, "join_layer"):
+                return x.join_layer(self, inputs)
         return self.forward(*inputs)
 
     @property
@@ -221,9 +221,12 @@ class Layer:
         """
         return self._twin(dtype, {})
 
-    def _twin(self, dtype: Any, twins: dict[int, Any]) -> Self:
-        """The replica itself; `twins` holds those already made, so that a graph makes one of each layer."""
-        memo: dict[int, Any] = {id(self.memory): Memory()}
+    def _twin(self, dtype: Any, memo: dict[int, Any]) -> Self:
+        """The replica itself; `memo` holds what is copied already, so that what layers share, their replicas share."""
+        if id(self) in memo:
+            twin: Self = memo[id(self)]
+            return twin
+        memo[id(self.memory)] = Memory()
         if dtype is None:
             memo.update((id(array), array) for array in self._params.values())
         twin = copy.deepcopy(self, memo)

@@ -7,18 +7,22 @@ from typing import Any
 import numpy as np
 
 from . import activation
+from .guard import as_array
 from .labels import check_labels, check_one_hot, is_labels, one_hot
 from .memory import Array
 
 
-def _floats(who: str, x: Any) -> Array:
-    """`x` as floats: integers become float64, floats keep their precision."""
-    try:
-        array = np.asarray(x)
-    except ValueError:
-        array = np.asarray(None)
+def _numbers(who: str, name: str, x: Any) -> Array:
+    """`x` as an array; TypeError where it holds no numbers."""
+    array = as_array(x)
     if array.dtype.kind not in "iubf":
-        raise TypeError(f"{who}: x must hold numbers; got {type(x).__name__} {str(x)[:40]}.")
+        raise TypeError(f"{who}: {name} must hold numbers; got {type(x).__name__} {str(x)[:40]}.")
+    return array
+
+
+def _floats(who: str, x: Any, name: str = "x") -> Array:
+    """`x` as floats: integers become float64, floats keep their precision."""
+    array = _numbers(who, name, x)
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
@@ -76,7 +80,7 @@ def softmax(x: Any) -> Array:
 
 def _targets(who: str, y: Any, t: Any) -> tuple[Array, Array]:
     """Outputs, and targets of either kind as rows of their shape."""
-    y, t = _floats(who, y), np.asarray(t)
+    y, t = _floats(who, y, "y"), _numbers(who, "t", t)
     if is_labels(t, y.shape) and y.ndim:
         check_labels(who, t, y.shape)
         t = one_hot(t, y.shape[-1], y.dtype)

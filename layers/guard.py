@@ -29,20 +29,27 @@ def guard_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(forward)
     def guarded(self: Layer, *inputs: Any, **named: Any) -> Any:
+        memory = self.memory
+        if memory.running:  # a subclass calls super().forward: its own guard has checked, and will
+            return forward(self, *inputs, **named)
         if named:
             inputs = _in_order(self, inputs, named)
         arrays = accept_inputs(self, inputs)
-        result = forward(self, *arrays)
-        memory = self.memory
-        memory.inputs = [(x.shape, x.dtype) for x in arrays]
-        if isinstance(result, tuple):
-            dtype = _precision(self, memory.inputs)
-            result = tuple(_accept_output(self, y, dtype) for y in result)
-            memory.outputs = [(y.shape, y.dtype) for y in result]
-            return result
-        result = _accept_output(self, result, _precision(self, memory.inputs))
-        memory.outputs = [(result.shape, result.dtype)]
-        return result
+        specs = [(x.shape, x.dtype) for x in arrays]
+        before = memory.saved, memory.branch
+        memory.running = True
+        try:
+            result = forward(self, *arrays)
+            dtype = _precision(self, specs)
+            many = isinstance(result, tuple)
+            outputs = tuple(_accept_output(self, y, dtype) for y in (result if many else (result,)))
+        except BaseException:
+            memory.saved, memory.branch = before
+            raise
+        finally:
+            memory.running = False
+        memory.inputs, memory.outputs = specs, [(y.shape, y.dtype) for y in outputs]
+        return outputs if many else outputs[0]
 
     return guarded
 
@@ -53,12 +60,19 @@ def guard_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(backward)
     def guarded(self: Layer, *d_outputs: Any) -> Any:
         memory = self.memory
+        if memory.running:
+            return backward(self, *d_outputs)
         if memory.outputs is None:
             raise RuntimeError(
                 f"{self.title}.backward: there is nothing to go back from. Call forward first, then backward with the "
                 "gradient of its output."
             )
-        result = backward(self, *_accept_d_outputs(self, d_outputs, memory.outputs))
+        accepted = _accept_d_outputs(self, d_outputs, memory.outputs)
+        memory.running = True
+        try:
+            result = backward(self, *accepted)
+        finally:
+            memory.running = False
         if isinstance(result, tuple):
             return _accept_gradients(self, result, memory.inputs)
         return _accept_gradients(self, (result,), memory.inputs)[0]
@@ -109,12 +123,11 @@ def _name(layer: Layer, index: int) -> str:
 
 def _in_order(layer: Layer, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
     """Inputs given by name put behind those given by place."""
-    rest = list(named)
-    expected = list(layer.input_names[len(inputs) :])
-    if rest != expected and sorted(rest) != sorted(expected):
+    expected = layer.input_names[len(inputs) : len(inputs) + len(named)]
+    if set(named) != set(expected) or len(inputs) + len(named) < layer.arity[0]:
         raise TypeError(
             f"{layer.title}.forward: takes the inputs ({', '.join(layer.input_names)}); got {len(inputs)} by place and "
-            f"{', '.join(rest)} by name."
+            f"{', '.join(named)} by name."
         )
     return (*inputs, *(named[name] for name in expected))
 
@@ -128,20 +141,29 @@ def _describe(x: Any) -> str:
 
 def _as_numbers(layer: Layer, index: int, x: Any) -> Array:
     """`x` as an array of integers or floats, its kind kept."""
-    try:
-        array = np.asarray(x)
-    except ValueError:  # rows of unequal length
-        array = np.asarray(None)
+    array = as_array(x)
     if array.dtype.kind not in "iubf":
         raise TypeError(f"{layer.title}.forward: {_name(layer, index)} must hold numbers; got {_describe(x)}.")
-    return array
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def as_array(x: Any) -> Array:
+    """`x` as an array; rows of unequal length, which make none, as an array of objects.
+
+    >>> as_array([[1.0, 2.0], [3.0]]).dtype
+    dtype('O')
+    """
+    try:
+        return np.asarray(x)
+    except ValueError:
+        return np.asarray(None)
 
 
 def _as_floats(layer: Layer, index: int, x: Any) -> Array:
     """`x` as an array of floats. Python's own integers are numbers like any other; arrays of integers are refused."""
     array = _as_numbers(layer, index, x)
     if array.dtype.kind == "f":
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+        return array
     if isinstance(x, np.ndarray | np.generic):
         name = _name(layer, index)
         raise TypeError(
@@ -190,7 +212,7 @@ def _accept_d_outputs(layer: Layer, d_outputs: tuple[Any, ...], outputs: list[Sp
         )
     accepted = []
     for dy, (shape, dtype) in zip(d_outputs, outputs, strict=True):
-        array = dy if type(dy) is np.ndarray else np.asarray(dy)
+        array = dy if type(dy) is np.ndarray else as_array(dy)
         if array.dtype.kind not in "iubf":
             raise TypeError(f"{layer.title}.backward: the gradient dy must hold numbers; got {_describe(dy)}.")
         if array.shape != shape:

@@ -49,19 +49,19 @@ class SoftmaxWithLoss(Layer):
         else:
             t = t.astype(x.dtype, copy=False)
             total = np.sum(np.where(t == 0, 0, log_p) * t)  # 0 · -inf is 0 here: an impossible class costs nothing
-        self.saved = log_p, t, n_samples
+        self.saved = log_p, t, labelled, n_samples
         loss: Array = -total / n_samples
         return loss
 
     def backward(self, dy: Array) -> tuple[Array, None]:
         """Return (dx, None)."""
-        log_p, t, n_samples = self.saved
+        log_p, t, labelled, n_samples = self.saved
         dx = np.exp(log_p, out=self.buffer("dx", log_p.shape, log_p.dtype))
-        if t.shape == dx.shape:
-            dx -= t
-        else:
+        if labelled:
             rows = dx.reshape(-1, dx.shape[-1])
             rows[np.arange(t.size), t] -= 1
+        else:
+            dx -= t
         dx *= dy / n_samples
         return dx, None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,13 +19,14 @@ class Memory:
     from step to step. `wanted` says which inputs need a gradient (None: all).
     """
 
-    __slots__ = ("arrays", "branch", "inputs", "outputs", "saved", "wanted")
+    __slots__ = ("arrays", "branch", "inputs", "outputs", "running", "saved", "wanted")
 
     def __init__(self, wanted: tuple[bool, ...] | None = None, arrays: dict[str, Any] | None = None) -> None:
         self.saved: Any = None
         self.branch: Any = None
         self.inputs: list[Spec] = []
         self.outputs: list[Spec] | None = None
+        self.running = False
         self.wanted = wanted
         self.arrays = arrays
 
@@ -79,6 +80,21 @@ class ArrayDict(dict[str, Array]):
         twin._owner = copy.deepcopy(self._owner, memo)
         twin._like = copy.deepcopy(self._like, memo)
         return twin
+
+    def update(self, *others: Any, **named: Any) -> None:
+        """Assign to each entry."""
+        for key, value in dict(*others, **named).items():
+            self[key] = value
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override, misc]  # dict's own has overloads that ours covers
+        self.update(other)
+        return self
+
+    def setdefault(self, key: str, default: Any = None) -> Array:
+        """The entry; made from `default` where there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
 
     def rebind(self, key: str, array: Array) -> None:
         """Move the entry into `array`, which takes its values: how a net lays its parameters side by side."""

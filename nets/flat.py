@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from brickgrad.graph import Graph
-from brickgrad.layers import ArrayDict
+from brickgrad.layers import Array, ArrayDict
 
 
 class Flat:
@@ -23,19 +24,16 @@ class Flat:
         dtypes = {param.dtype for _, leaf in named for param in leaf.params.values()}
         if len(dtypes) > 1:
             raise TypeError(f"{title}: all parameters must have one dtype; got {', '.join(sorted(map(str, dtypes)))}.")
-        size = sum(param.size for _, leaf in named for param in leaf.params.values())
-        dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
-        self.vector, self.grad_vector = np.zeros(size, dtype), np.zeros(size, dtype)
         self._leaves = [leaf for _, leaf in named]
-        start = 0
+        params = [(leaf.params, key) for leaf in self._leaves for key in leaf.params]
         for leaf in self._leaves:
             for key, param in leaf.params.items():
-                part = slice(start, start + param.size)
                 if key not in leaf.grads:
                     leaf.grads[key] = np.zeros_like(param)
-                leaf.params.rebind(key, self.vector[part].reshape(param.shape))
-                leaf.grads.rebind(key, self.grad_vector[part].reshape(param.shape))
-                start += param.size
+        dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
+        shared = _common_vector([arrays[key] for arrays, key in params])
+        self.vector = _side_by_side(params, dtype) if shared is None else shared
+        self.grad_vector = _side_by_side([(leaf.grads, key) for leaf in self._leaves for key in leaf.params], dtype)
         self.params = ArrayDict.gather(graph, "params", {rename(k): array for k, array in graph.params.items()})
         self.grads = ArrayDict.gather(graph, "grads", {rename(k): array for k, array in graph.grads.items()})
         self.moves = ArrayDict.moves
@@ -48,3 +46,27 @@ class Flat:
             for arrays, vector in ((leaf.params, self.vector), (leaf.grads, self.grad_vector))
             for array in arrays.values()
         )
+
+
+def _side_by_side(entries: list[tuple[ArrayDict, str]], dtype: np.dtype[Any]) -> Array:
+    """Move the entries into one new vector."""
+    vector = np.zeros(sum(arrays[key].size for arrays, key in entries), dtype)
+    start = 0
+    for arrays, key in entries:
+        end = start + arrays[key].size
+        arrays.rebind(key, vector[start:end].reshape(arrays[key].shape))
+        start = end
+    return vector
+
+
+def _common_vector(arrays: list[Array]) -> Array | None:
+    """The vector that the arrays fill already, one behind the other, as a replica's do; None if there is none."""
+    base = arrays[0].base if arrays else None
+    if base is None or base.ndim != 1 or base.size != sum(array.size for array in arrays):
+        return None
+    place = base.ctypes.data
+    for array in arrays:
+        if array.base is not base or array.ctypes.data != place:
+            return None
+        place += array.nbytes
+    return base

@@ -37,6 +37,8 @@ class Net:
     """
 
     def __init__(self, x: Input, scores: Node, loss: Layer | None = None) -> None:
+        if loss is not None and not isinstance(loss, Layer):
+            raise TypeError(f"{self.title}: loss must be a layer, such as SoftmaxWithLoss(); got {loss!r:.60}.")
         self.loss_layer = SoftmaxWithLoss() if loss is None else loss
         t = Input("t", dtype=int)
         self.body = Graph(x, scores, keep=False, name=self.title)
@@ -69,6 +71,8 @@ class Net:
             raise ValueError(
                 f"{self.title}.accuracy: needs at least one sample and as many targets; got {len(x)} and {len(t)}."
             )
+        if batch_size < 1:
+            raise ValueError(f"{self.title}.accuracy: batch_size must be at least 1; got {batch_size}.")
         right = 0.0
         for start in range(0, len(x), batch_size):
             scores = self.predict(x[start : start + batch_size])
@@ -77,11 +81,19 @@ class Net:
 
     def _count_right(self, scores: Array, t: Array) -> float:
         if isinstance(self.loss_layer, SigmoidWithLoss):
+            if t.shape != scores.shape:
+                raise ValueError(f"{self.title}.accuracy: t must be {scores.shape}, as the scores; got {t.shape}.")
             wrong_sides = np.logical_xor(scores > 0, t > 0.5).reshape(len(t), -1)
             return float(np.sum(~wrong_sides.any(axis=1)))
         if scores.ndim < 2 or scores.shape[-1] == 1:
             return float("nan")
-        return float(np.sum(np.argmax(scores, axis=-1) == as_labels(t, scores.shape[-1])))
+        labels = as_labels(t, scores.shape[-1])
+        if labels.shape != scores.shape[:-1]:
+            raise ValueError(
+                f"{self.title}.accuracy: t must hold labels, one for each sample, {scores.shape[:-1]}, or one-hot "
+                f"rows, {scores.shape}; got {t.shape}."
+            )
+        return float(np.sum(np.argmax(scores, axis=-1) == labels))
 
     def loss_and_gradient(self, x: Any, t: Any) -> float:
         """The loss of a batch; its gradient is in `grads` until the next call. What a trainer's step runs."""
@@ -177,11 +189,12 @@ class Net:
 
     def replica(self, dtype: Any = None) -> Self:
         """A second net on the same parameters (with `dtype`, on copies in that precision), all else its own."""
-        twin = copy.copy(self)
-        twins: dict[int, Any] = {}
-        twin.body, twin.graph = self.body._twin(dtype, twins), self.graph._twin(dtype, twins)
+        if dtype is None:
+            self._laid_out()  # before they are shared, the parameters take their places
+        twin, memo = copy.copy(self), dict[int, Any]()
+        twin.body, twin.graph = self.body._twin(dtype, memo), self.graph._twin(dtype, memo)
         twin.graph.memory = Memory(wanted=(False, False))
-        twin.loss_layer = twins[id(self.loss_layer)]
+        twin.loss_layer = self.loss_layer._twin(dtype, memo)
         twin._flat = None
         return twin
 

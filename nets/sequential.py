@@ -35,5 +35,9 @@ class Sequential(Net):
         node = x
         for layer in layers:
             node = layer(node)
-        self.layers = layers
         super().__init__(x, node, loss)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in their order, without the loss."""
+        return tuple(step.layer for step in self.body.wiring.steps)

@@ -39,6 +39,11 @@ class Batches:
     def __len__(self) -> int:
         return -(-self.n_samples // self.batch_size)
 
+    @property
+    def n_drawn(self) -> int:
+        """How many samples an epoch trains on, those drawn twice counted twice."""
+        return self.n_samples if self.sampling == "shuffle" else len(self) * self.batch_size
+
     def __iter__(self) -> Iterator[Array]:
         order = self.rng.permutation(self.n_samples) if self.sampling == "shuffle" else None
         for start in range(0, self.n_samples, self.batch_size):

@@ -29,16 +29,26 @@ class History:
     test_accuracies: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
+    def record(self, losses: list[float], train: float, test: float | None, seconds: float) -> None:
+        """Add an epoch. Where only some have a test set, the others' test accuracy is nan."""
+        missing = len(self) - len(self.test_accuracies)
+        if test is not None or self.test_accuracies:
+            self.test_accuracies += [float("nan")] * missing + [float("nan") if test is None else test]
+        self.epoch_losses.append(float(np.mean(losses)))
+        self.train_accuracies.append(train)
+        self.seconds.append(seconds)
+
     def __len__(self) -> int:
         return len(self.epoch_losses)
 
     def __str__(self) -> str:
         lines = ["epoch   loss    train %  test %  seconds"]
         for epoch, loss in enumerate(self.epoch_losses):
-            test = f"{100 * self.test_accuracies[epoch]:8.2f}" if self.test_accuracies else "       -"
-            lines.append(
-                f"{epoch + 1:5}  {loss:.4f} {100 * self.train_accuracies[epoch]:8.2f} {test} {self.seconds[epoch]:8.2f}"
+            train, test = (
+                f"{100 * accuracies[epoch]:8.2f}" if accuracies and np.isfinite(accuracies[epoch]) else f"{'-':>8}"
+                for accuracies in (self.train_accuracies, self.test_accuracies)
             )
+            lines.append(f"{epoch + 1:5}  {loss:.4f} {train} {test} {self.seconds[epoch]:8.2f}")
         return "\n".join(lines)
 
     def plot(self, ax: Any = None) -> Any:

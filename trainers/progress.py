@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .batches import Batches
     from .trainer import Trainer
 
 
@@ -18,23 +19,23 @@ class Progress:
     """
 
     def __init__(self, mode: bool | str | None) -> None:
-        if mode not in (None, True, False, "lines"):
+        if not (mode is None or isinstance(mode, bool) or mode == "lines"):
             raise ValueError(f"Trainer: progress must be True, False, None or 'lines'; got {mode!r}.")
         self.mode = mode
         self._bar: Any = None
 
-    def start(self, trainer: Trainer, n_samples: int) -> None:
+    def start(self, trainer: Trainer, batches: Batches) -> None:
         """Say what is to be done."""
         wants_bar = self.mode is True or (self.mode is None and (sys.stderr.isatty() or "ipykernel" in sys.modules))
         bar = _tqdm(required=self.mode is True) if wants_bar else None
         if bar is not None:
-            self._bar = bar(total=n_samples * trainer.epochs, unit="img", unit_scale=True, dynamic_ncols=True)
-        self._say(str(trainer.batches))
+            self._bar = bar(total=batches.n_drawn * trainer.epochs, unit="img", unit_scale=True, dynamic_ncols=True)
+        self._say(str(batches))
 
     def batch(self, trainer: Trainer, n_samples: int) -> None:
         """Move the bar on."""
         if self._bar is not None:
-            self._bar.set_description(f"epoch {trainer.epoch}/{trainer.last_epoch}", refresh=False)
+            self._bar.set_description(f"epoch {trainer.epoch + 1}/{trainer.last_epoch}", refresh=False)
             self._bar.set_postfix_str(f"loss {trainer.history.losses[-1]:.4f}", refresh=False)
             self._bar.update(n_samples)
 

@@ -91,7 +91,7 @@ class Trainer:
         test = None if x_test is None and t_test is None else _check_set("x_test", x_test, "t_test", t_test)
         self.batches = Batches(len(x_train), self.batch_size, self.rng, self.sampling)
         self.last_epoch = self.epoch + self.epochs
-        self.progress.start(self, len(x_train))
+        self.progress.start(self, self.batches)
         try:
             self._call("on_start")
             while self.epoch < self.last_epoch:
@@ -114,15 +114,23 @@ class Trainer:
                 self.history.losses.append(losses[-1])
                 self.progress.batch(self, len(samples))
                 self._call("on_batch")
-        self.net.eval()
-        self.history.epoch_losses.append(float(np.mean(losses)))
-        self.history.train_accuracies.append(self.net.accuracy(self._cast(x), t))
-        if test is not None:
-            self.history.test_accuracies.append(self.net.accuracy(self._cast(test[0]), test[1]))
-        self.history.seconds.append(time.perf_counter() - start)
+        train_accuracy, test_accuracy = self._accuracies(x, t, test)
+        self.history.record(losses, train_accuracy, test_accuracy, time.perf_counter() - start)
         self.epoch += 1
         self.progress.epoch(self)
         self._call("on_epoch")
+
+    def _accuracies(self, x: Array, t: Array, test: tuple[Array, Array] | None) -> tuple[float, float | None]:
+        """The accuracies after an epoch; an error where its last step left parameters that overflow."""
+        self.net.eval()
+        try:
+            with np.errstate(over="raise", invalid="raise"):
+                train_accuracy = self.net.accuracy(self._cast(x), t)
+                return train_accuracy, None if test is None else self.net.accuracy(self._cast(test[0]), test[1])
+        except FloatingPointError as error:
+            raise FloatingPointError(
+                f"Trainer.fit: after epoch {self.epoch + 1} the net's scores are not finite ({error}). {self._advice()}"
+            ) from None
 
     def _step(self, x: Array, t: Array, samples: Array, number: int) -> float:
         """One step of the optimizer; an error, and no step, where the loss or the gradient is not finite."""
@@ -151,9 +159,12 @@ class Trainer:
         where = find(x, t) if find is not None else None
         what = f"the loss is {loss}" if not np.isfinite(loss) else "the gradient is not finite"
         raise FloatingPointError(
-            f"Trainer.fit: {what} at {when}{f': it begins in {where}' if where else ''}. The step was not taken. A "
-            f"smaller learning rate often helps; it is {getattr(self.optimizer, 'lr', 'unknown')}."
+            f"Trainer.fit: {what} at {when}{f': it begins in {where}' if where else ''}. The step was not taken. "
+            f"{self._advice()}"
         )
+
+    def _advice(self) -> str:
+        return f"A smaller learning rate often helps; it is {getattr(self.optimizer, 'lr', 'unknown')}."
 
     def _call(self, when: str) -> None:
         for callback in self.callbacks:
@@ -166,7 +177,8 @@ class Trainer:
 def _is_finite(gradient: Array) -> bool:
     """Whether all entries are finite: one pass through their squares, which is cheap, and a second in doubt."""
     flat = gradient.ravel()
-    return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
 
 
 def _check_set(x_name: str, x: Any, t_name: str, t: Any) -> tuple[Array, Array]:
