@@ -41,7 +41,7 @@ def read_idx(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Array:
     Parameters
         path : str or Path.
         max_bytes : int at least 1, default 2**31. The largest array to accept, in bytes. It is checked before anything
-            is allocated, and memory grows only with what the file really holds: a small file cannot claim a large one.
+            is allocated, and memory grows only with what the file holds once unpacked, whatever its header claims.
     Shapes       as the header says, at least one axis
     Dtype        uint8, int8, int16, int32, float32 or float64, in the machine's byte order; writable and C-contiguous
     Errors       FileNotFoundError: no such file. IsADirectoryError: a folder. IdxError: not IDX, unknown type code, no

@@ -52,20 +52,22 @@ def plot_digits(
 
     columns = min(int(columns), n)
     rows = math.ceil(n / columns)
-    # In inches: a cell holds the image and a line of text; the margin at the top holds the title.
-    cell_width, cell_height, margin, top = 1.0, 1.22, 0.15, 0.55 if title else 0.15
-    width, height = columns * cell_width + 2 * margin, rows * cell_height + margin + top
+    # In inches: a cell holds an image and the line above it; a letter of the title takes about a tenth of an inch.
+    cell_width, cell_height, margin, top = 1.0, 1.2, 0.15, 0.45 if title else 0.1
+    width = max(columns * cell_width, 0.1 * len(title or "")) + 2 * margin
+    height = rows * cell_height + margin + top
+    first = (width - columns * cell_width) / 2
     figure = figure_class(figsize=(width, height))
     darkest, lightest = (255, 0) if pictures.dtype == np.uint8 else (pictures.max(), pictures.min())
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
-        left, bottom = margin + column * cell_width, margin + (rows - 1 - row) * cell_height
+        left, bottom = first + column * cell_width, margin + (rows - 1 - row) * cell_height
         axes = figure.add_axes(((left + 0.07) / width, (bottom + 0.07) / height, 0.86 / width, 0.86 / height))
         axes.imshow(picture, cmap="gray_r", vmin=lightest, vmax=darkest, interpolation="nearest")
         axes.set_xticks([])
         axes.set_yticks([])
         text, wrong = _caption(truths, guesses, index)
-        axes.set_title(text, fontsize=9, pad=3, color=_WRONG if wrong else "black")
+        axes.set_title(text, fontsize=8, pad=3, color=_WRONG if wrong else "black")
         for spine in axes.spines.values():
             spine.set(color=_WRONG if wrong else "0.8", linewidth=2.5 if wrong else 0.8)
     if title:
@@ -81,9 +83,16 @@ def _figure_class() -> type[Figure]:
     return Figure
 
 
+def _as_array(name: str, given: Any) -> Array:
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise ValueError(f"plot_digits: {name} must be an array, or rows of equal length; got neither.") from error
+
+
 def _as_pictures(images: Any) -> Array:
     """The images as (N, H, W)."""
-    x = np.asarray(images)
+    x = _as_array("images", images)
     if x.dtype.kind not in "uif":
         raise TypeError(f"plot_digits: images must hold numbers, uint8 or float; got {x.dtype}.")
     if x.ndim == 1:
@@ -114,12 +123,15 @@ def _as_numbers(name: str, given: Any, n: int) -> list[int] | None:
     """One number for each image, from numbers, one-hot rows or scores."""
     if given is None:
         return None
-    t = np.asarray(given)
+    t = _as_array(name, given)
     if t.dtype.kind not in ("uif" if t.ndim == 2 else "ui"):
         wanted = "be whole numbers, or rows of scores" if t.dtype.kind == "f" else "hold numbers"
         raise TypeError(f"plot_digits: {name} must {wanted}; got {t.dtype} with shape {t.shape}.")
-    if t.ndim not in (1, 2) or len(t) != n or t.size == 0:
-        raise ValueError(f"plot_digits: {name} must be ({n},) or ({n}, classes) for {n} images; got {t.shape}.")
+    if t.shape != (n,) and not (t.ndim == 2 and len(t) == n and t.shape[1] > 1):
+        raise ValueError(
+            f"plot_digits: {name} must be ({n},), or ({n}, classes) with 2 classes at least, for {n} images; "
+            f"got {t.shape}."
+        )
     numbers: list[int] = (t.argmax(axis=1) if t.ndim == 2 else t).tolist()
     return numbers
 

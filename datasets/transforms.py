@@ -103,10 +103,8 @@ def _check(who: str, x_train: Any, others: tuple[Any, ...]) -> list[Array]:
         if x.ndim == 0:
             raise ValueError(f"{who}: {name} must be (N, ...), a row for each sample; got a single number.")
         if x.shape[1:] != x_train.shape[1:]:
-            raise ValueError(
-                f"{who}: {name} must have the features of x_train, (N, {', '.join(map(str, x_train.shape[1:]))}); "
-                f"got {x.shape}."
-            )
+            wanted = str(("N", *x_train.shape[1:])).replace("'", "")
+            raise ValueError(f"{who}: {name} must have the features of x_train, {wanted}; got {x.shape}.")
         if not np.isfinite(x).all():
             raise ValueError(
                 f"{who}: {name} must be finite; {np.count_nonzero(~np.isfinite(x))} of its values are not."

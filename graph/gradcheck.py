@@ -9,6 +9,8 @@ import numpy as np
 
 from brickgrad.layers import Array, Layer
 
+from .wiring import check_holds_no_layers
+
 # A central difference with h = 1e-5 in float64 is off by about h² and by ε/h, both 1e-10 to 1e-11 of the values' size.
 STEP, RTOL, ATOL = 1e-5, 1e-6, 1e-8
 
@@ -73,23 +75,29 @@ def gradcheck(layer: Any, *inputs: Any, rng: np.random.Generator | int | None = 
         >>> report.passed, [row.name for row in report.rows]
         (True, ['W', 'b', 'x'])
     """
-    subject: Layer = getattr(layer, "graph", layer)
+    subject = layer if isinstance(layer, Layer) else getattr(layer, "graph", None)
+    if not isinstance(subject, Layer):
+        raise TypeError(
+            f"gradcheck: layer must be a Layer, a Graph or a net, made and not just its class; got {layer!r:.60}."
+        )
+    check_holds_no_layers(subject)
     twin = subject.replica(np.float64)
     names = _input_names(twin, len(inputs))
     arrays = [_as_float64(x, name in twin.integer_inputs) for name, x in zip(names, inputs, strict=True)]
     generator = np.random.default_rng(rng)
 
-    outputs = _tuple(twin.forward(*arrays))
+    outputs = _tuple(_unwritten(twin, "forward", arrays))
     weights = [generator.uniform(0.5, 1.5, y.shape) * generator.choice([-1.0, 1.0], y.shape) for y in outputs]
-    d_inputs = _tuple(twin.backward(*weights))
-    targets = {key: (param, twin.grads[key].copy()) for key, param in twin.params.items()}
+    d_inputs = _tuple(_unwritten(twin, "backward", weights))
+    _check_apart(twin, d_inputs)
+    targets = [(key, param, twin.grads[key].copy()) for key, param in twin.params.items()]
     for name, x, dx in zip(names, arrays, d_inputs, strict=True):
         if dx is not None:
-            targets[name] = (x, np.array(dx))
+            targets.append((name, x, np.array(dx)))
 
     rows = []
     with twin.frozen():
-        for name, (array, analytic) in targets.items():
+        for name, array, analytic in targets:
             rows.append(_compare(name, twin, arrays, weights, array, analytic))
     report = GradcheckReport(twin.title, tuple(rows))
     if not report:
@@ -101,6 +109,29 @@ def gradcheck(layer: Any, *inputs: Any, rng: np.random.Generator | int | None = 
     return report
 
 
+def _unwritten(layer: Layer, what: str, arrays: list[Any]) -> Any:
+    """Call forward or backward on views that cannot be written to: one that changes what it is given is at fault."""
+    views = [np.asarray(array).view() for array in arrays]
+    for view in views:
+        view.flags.writeable = False
+    try:
+        return getattr(layer, what)(*views)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise GradientError(
+            f"{layer.title}.{what}: writes into an array that it is given; it must make its own."
+        ) from error
+
+
+def _check_apart(layer: Layer, gradients: tuple[Any, ...]) -> None:
+    """GradientError where two gradients share memory: to add to one would change the other."""
+    arrays = [gradient for gradient in gradients if isinstance(gradient, np.ndarray)]
+    for index, array in enumerate(arrays):
+        if any(np.shares_memory(array, other) for other in arrays[:index]):
+            raise GradientError(f"{layer.title}.backward: two of the gradients that it returns share memory; copy one.")
+
+
 def _compare(
     name: str, layer: Layer, inputs: list[Array], weights: list[Array], array: Array, analytic: Array
 ) -> GradcheckRow:
@@ -108,15 +139,15 @@ def _compare(
     worst = GradcheckRow(name, (), 0.0, 0.0, 0.0)
     for index in np.ndindex(array.shape):
         before = array[index]
-        array[index] = before + STEP
+        step = STEP * max(1.0, abs(float(before)))
+        array[index] = before + step
         above = [np.array(y) for y in _tuple(layer.forward(*inputs))]
-        array[index] = before - STEP
+        array[index] = before - step
         below = _tuple(layer.forward(*inputs))
         array[index] = before
         # Outputs are subtracted before they are summed: less is lost to round-off.
-        numeric = sum(float(np.sum(v * (up - down))) for v, up, down in zip(weights, above, below, strict=True)) / (
-            2 * STEP
-        )
+        moved = sum(float(np.sum(v * (up - down))) for v, up, down in zip(weights, above, below, strict=True))
+        numeric = moved / (2 * step)
         difference = abs(float(analytic[index]) - numeric)
         excess = difference / (ATOL + RTOL * abs(numeric)) if np.isfinite(difference) else np.inf
         if excess >= worst.excess:

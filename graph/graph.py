@@ -84,7 +84,7 @@ class Graph(Layer):
         if self.keep:
             run.values = values
         self.saved = run
-        results = tuple(values[slot] for slot in wiring.outputs)
+        results = tuple(values[s].copy() if s in wiring.inputs else values[s] for s in wiring.outputs)
         return results if self._many else results[0]
 
     def backward(self, *d_outputs: Array) -> Any:
@@ -119,11 +119,8 @@ class Graph(Layer):
             raise
         finally:
             layer.memory = own
-        if len(step.writes) == 1:
-            values[step.writes[0]] = result
-        else:
-            for slot, value in zip(step.writes, result, strict=True):
-                values[slot] = value
+        for slot, value in zip(step.writes, result if isinstance(result, tuple) else (result,), strict=True):
+            values[slot] = value
 
     def _step_back(self, step: Step, memory: Memory, grads: Sums, needed: list[bool]) -> None:
         """One layer's backward: take the gradients of what it wrote, hand on those of what it read."""
@@ -303,7 +300,10 @@ class Graph(Layer):
                 return f"the parameter {step.name}.{key}"
         return f"the output of {step.title}{place}"
 
-    def _twin(self, dtype: Any, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._twin(None, memo, share=False)
+
+    def _twin(self, dtype: Any, memo: dict[int, Any], share: bool) -> Self:
         """A replica on replicas of its layers; a layer that stands at two nodes has one."""
         if id(self) in memo:
             known: Self = memo[id(self)]
@@ -311,7 +311,14 @@ class Graph(Layer):
         twin = memo[id(self)] = copy.copy(self)
         twin.memory, twin._plans = Memory(), {}
         twin.wiring = copy.copy(self.wiring)
+        if dtype is not None:
+            twin.wiring.constants = {slot: _as_dtype(value, dtype) for slot, value in self.wiring.constants.items()}
         twin.wiring.steps = [
-            dataclasses.replace(step, layer=step.layer._twin(dtype, memo)) for step in self.wiring.steps
+            dataclasses.replace(step, layer=step.layer._twin(dtype, memo, share)) for step in self.wiring.steps
         ]
         return twin
+
+
+def _as_dtype(constant: Any, dtype: Any) -> Any:
+    """A constant in another precision, if it is an array of floats."""
+    return constant.astype(dtype) if isinstance(constant, np.ndarray) and constant.dtype.kind == "f" else constant

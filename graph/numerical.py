@@ -65,6 +65,11 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
             below, low = _one_number(f(array)), float(array[index])
         finally:
             array[index] = before
+        if high == low and array.dtype != np.float64:
+            raise ValueError(
+                f"numerical_gradient: h = {h:g} is lost in rounding beside {float(before):g} in {array.dtype}. Use "
+                "float64 or a larger h."
+            )
         # In float64 the step is 2h, as the texts have it; in less, x ± h is rounded so much that what it became counts.
         gradient[index] = (above - below) / (2 * h if array.dtype == np.float64 else high - low)
     return gradient

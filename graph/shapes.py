@@ -59,12 +59,7 @@ def unsized_again_after_errors(layer: Layer) -> Iterator[None]:
     before = [
         (leaf, dict(vars(leaf)), dict(leaf.params), dict(leaf.grads)) for leaf in layer.leaves() if not leaf.sized
     ]
-    generators = {
-        id(value): (value, value.bit_generator.state)
-        for _, attributes, _, _ in before
-        for value in attributes.values()
-        if hasattr(value, "bit_generator")
-    }
+    states = _generator_states([leaf for leaf, *_ in before])
     try:
         yield
     except BaseException:
@@ -74,9 +69,15 @@ def unsized_again_after_errors(layer: Layer) -> Iterator[None]:
             for arrays, entries in ((leaf.params, params), (leaf.grads, grads)):
                 arrays.clear()
                 dict.update(arrays, entries)
-        for generator, state in generators.values():
+        for generator, state in states:
             generator.bit_generator.state = state
         raise
+
+
+def _generator_states(layers: Sequence[Layer]) -> list[tuple[Any, Any]]:
+    """The random generators that layers hold, with the state each is in."""
+    held = (value for layer in layers for value in vars(layer).values() if hasattr(value, "bit_generator"))
+    return [(generator, generator.bit_generator.state) for generator in held]
 
 
 def _sources(wiring: Wiring, step: Step) -> str:
@@ -102,6 +103,7 @@ def _aside(layer: Layer) -> Iterator[None]:
     """Let a layer run once without a trace: memory of its own, inference mode, no warnings about empty means."""
     memory, layer.memory = layer.memory, Memory()
     modes = [(part, part.training) for part in layer.parts()]
+    states = _generator_states([leaf for leaf in layer.leaves() if leaf.sized])
     layer.eval()
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -111,3 +113,5 @@ def _aside(layer: Layer) -> Iterator[None]:
         layer.memory = memory
         for part, training in modes:
             part.training = training
+        for generator, state in states:
+            generator.bit_generator.state = state

@@ -49,6 +49,8 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node]) -> Wiring
     """Order the calls that lead from `inputs` to `outputs`, and check that nothing is missing, spare or named twice."""
     _check_ends(title, inputs, outputs)
     calls = _in_order(title, outputs)
+    for call in calls:
+        check_holds_no_layers(call.layer, f" ({call.where})")
     slots: dict[Node, int] = {node: slot for slot, node in enumerate(inputs)}
     constants: dict[int, Any] = {}
     names = _names(title, calls)
@@ -107,6 +109,19 @@ def _check_ends(title: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> No
         raise ValueError(f"{title}: {twice[0].title} ({twice[0].where}) stands twice among the inputs.")
 
 
+def check_holds_no_layers(layer: Layer, where: str = "") -> None:
+    """TypeError where a layer that is no graph holds layers: their parameters, modes and memories would go unseen."""
+    if len(layer.parts()) > 1:
+        return
+    for name, value in vars(layer).items():
+        held = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(thing, Layer) for thing in held):
+            raise TypeError(
+                f"{layer.title}{where}: holds layers of its own in {name!r}, which nothing outside can see. Join them "
+                "in a Graph, which is a layer too."
+            )
+
+
 def _in_order(title: str, outputs: Sequence[Node]) -> list[Call]:
     """The calls that lead to the outputs, each after those it needs, in an order that only the wiring decides."""
     order: list[Call] = []
@@ -150,16 +165,16 @@ def _names(title: str, calls: Sequence[Call]) -> list[str]:
                     f"{title}: two layers have the name {call.layer.name!r}: {type(other.layer).__name__} at "
                     f"{other.where} and {type(call.layer).__name__} at {call.where}. Rename one, or use one twice."
                 )
-    given: dict[Layer, str] = {}
+    given: dict[int, str] = {}
     numbers: Counter[str] = Counter()
     for call in calls:
         layer = call.layer
-        if layer in given:
+        if id(layer) in given:
             continue
         name = layer.name
         while name is None or (name in owners and not layer.name):
             kind = type(layer).__name__.lower()
             numbers[kind] += 1
             name = f"{kind}{numbers[kind]}"
-        given[layer] = name
-    return [given[call.layer] for call in calls]
+        given[id(layer)] = name
+    return [given[id(call.layer)] for call in calls]

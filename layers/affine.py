@@ -96,8 +96,9 @@ class Affine(Layer):
         x, W = self.saved
         rows = x.reshape(-1, x.shape[-1])
         d_rows = dy.reshape(-1, self.n_out)
-        if rows.dtype == self.grads["W"].dtype:
-            np.matmul(rows.T, d_rows, out=self.grads["W"])
+        dW = self.grads.get("W")
+        if dW is not None and dW.dtype == rows.dtype:
+            np.matmul(rows.T, d_rows, out=dW)
         else:
             self.grads["W"] = rows.T @ d_rows
         if self.bias:

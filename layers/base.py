@@ -57,11 +57,11 @@ class Layer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "forward" in cls.__dict__:
-            cls.input_names, cls.arity = read_signature(cls.__dict__["forward"])
-            cls.forward = guard_forward(cls.__dict__["forward"])  # type: ignore[method-assign]  # the guard is the point
-        if "backward" in cls.__dict__:
-            cls.backward = guard_backward(cls.__dict__["backward"])  # type: ignore[method-assign]  # as above
+        if not hasattr(cls.forward, "__wrapped__"):
+            cls.input_names, cls.arity = read_signature(cls.forward)
+            cls.forward = guard_forward(cls.forward)  # type: ignore[method-assign]  # the guard is the point
+        if not hasattr(cls.backward, "__wrapped__"):
+            cls.backward = guard_backward(cls.backward)  # type: ignore[method-assign]  # as above
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Set the attributes up here, so that a layer of yours needs no super().__init__()."""
@@ -161,6 +161,8 @@ class Layer:
         """The branches this forward takes (ReLU's mask, say): chosen anew, or those of the last forward when frozen."""
         if not self._frozen:
             self.memory.branch = choose()
+        elif self.memory.outputs is None:
+            raise RuntimeError(f"{self.title}: it is frozen, but has no forward of its own to replay here.")
         chosen: T = self.memory.branch
         return chosen
 
@@ -219,16 +221,16 @@ class Layer:
         >>> a.replica().params["W"] is a.params["W"], a.replica(np.float64).params["W"].dtype
         (True, dtype('float64'))
         """
-        return self._twin(dtype, {})
+        return self._twin(dtype, {}, share=dtype is None)
 
-    def _twin(self, dtype: Any, memo: dict[int, Any]) -> Self:
+    def _twin(self, dtype: Any, memo: dict[int, Any], share: bool) -> Self:
         """The replica itself; `memo` holds what is copied already, so that what layers share, their replicas share."""
         if id(self) in memo:
             twin: Self = memo[id(self)]
             return twin
         memo[id(self.memory)] = Memory()
-        if dtype is None:
-            memo.update((id(array), array) for array in self._params.values())
+        if share:
+            memo[id(self._params)] = self._params
         twin = copy.deepcopy(self, memo)
         if dtype is not None:
             _convert(twin, np.dtype(dtype))

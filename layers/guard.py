@@ -43,6 +43,11 @@ def guard_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
             dtype = _precision(self, specs)
             many = isinstance(result, tuple)
             outputs = tuple(_accept_output(self, y, dtype) for y in (result if many else (result,)))
+            if len(outputs) != self.n_outputs:
+                raise TypeError(
+                    f"{self.title}.forward: must return {self.n_outputs} output{'s' * (self.n_outputs != 1)}, as its "
+                    f"n_outputs says; it returned {len(outputs)}. Say n_outputs = {len(outputs)} in the class."
+                )
         except BaseException:
             memory.saved, memory.branch = before
             raise
@@ -73,6 +78,9 @@ def guard_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
             result = backward(self, *accepted)
         finally:
             memory.running = False
+        if len(self.grads) < len(self.params):
+            missing = ", ".join(key for key in self.params if key not in self.grads)
+            raise TypeError(f"{self.title}.backward: must set grads of every parameter; it set none of {missing}.")
         if isinstance(result, tuple):
             return _accept_gradients(self, result, memory.inputs)
         return _accept_gradients(self, (result,), memory.inputs)[0]

@@ -71,6 +71,6 @@ def deviation(init: str | float, n_in: int) -> float:
                 f"initial_values: init must be one of {', '.join(_GAINS)}, a number or a function; got {init!r}."
             )
         return float(np.sqrt(_GAINS[init.lower()] / max(n_in, 1)))
-    if not isinstance(init, int | float) or not 0 <= init < float("inf"):
+    if not isinstance(init, int | float | np.number) or not 0 <= init < float("inf"):
         raise ValueError(f"initial_values: init must be a deviation of 0 or more, a name or a function; got {init!r}.")
     return float(init)

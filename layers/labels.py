@@ -61,13 +61,13 @@ def one_hot(t: Array, n_classes: int, dtype: Any = np.float32) -> Array:
     return rows
 
 
-def as_labels(t: Array, n_classes: int) -> Array:
-    """Targets of either kind as labels; `n_classes` is the number of scores a sample has.
+def as_labels(t: Array, shape: tuple[int, ...]) -> Array:
+    """Targets of either kind, for scores of `shape`, as labels.
 
-    >>> as_labels(np.array([[0, 0, 1], [1, 0, 0]]), 3)
+    >>> as_labels(np.array([[0, 0, 1], [1, 0, 0]]), (2, 3))
     array([2, 0])
     """
     t = np.asarray(t)
-    if t.ndim > 1 and t.shape[-1] == n_classes:
+    if t.shape == shape:
         t = np.argmax(t, axis=-1)
     return t

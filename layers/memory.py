@@ -37,6 +37,9 @@ class ArrayDict(dict[str, Array]):
     So a net can hold all parameters in one vector while layers and users write `params["W"] = ...` as ever.
     """
 
+    _owner: Any = None
+    _kind = ""
+    _like: ArrayDict | None = None
     moves = 0  # how often an entry of any layer was moved: where it has not grown, views that held still hold
 
     def __init__(self, owner: Any, kind: str, like: ArrayDict | None = None) -> None:
@@ -57,8 +60,11 @@ class ArrayDict(dict[str, Array]):
             )
         if key in self:
             self[key][...] = value
-        else:
-            super().__setitem__(key, np.array(value, dtype=None if model is None else model.dtype))
+            return
+        array = np.array(value, dtype=None if model is None else model.dtype)
+        if array.dtype.kind != "f":
+            raise TypeError(f"{self._owner.title}.{self._kind}[{key!r}]: must hold floats; got {array.dtype}.")
+        super().__setitem__(key, array)
 
     @classmethod
     def gather(cls, owner: Any, kind: str, arrays: dict[str, Array]) -> ArrayDict:

@@ -53,6 +53,10 @@ class MultiLayerNet(Sequential):
             raise ValueError(f"{self.title}: activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}.")
         if not 0 <= weight_decay_lambda < float("inf"):
             raise ValueError(f"{self.title}: weight_decay_lambda must be 0 or more; got {weight_decay_lambda}.")
+        if not isinstance(hidden_size_list, list | tuple):
+            raise TypeError(
+                f"{self.title}: hidden_size_list must be a list of sizes, such as [100, 100]; got {hidden_size_list!r}."
+            )
         init: Init = weight_init_std if weight_init_std is not None else ("he" if activation == "relu" else "xavier")
         generator = make_rng(self.title, rng)
         sizes = [input_size, *hidden_size_list, output_size]

@@ -41,8 +41,8 @@ class Net:
             raise TypeError(f"{self.title}: loss must be a layer, such as SoftmaxWithLoss(); got {loss!r:.60}.")
         self.loss_layer = SoftmaxWithLoss() if loss is None else loss
         t = Input("t", dtype=int)
-        self.body = Graph(x, scores, keep=False, name=self.title)
         self.graph = Graph([x, t], self.loss_layer(scores, t), keep=False, name=self.title)
+        self.body = Graph(x, scores, keep=False, name=self.title)
         self.graph.memory = Memory(wanted=(False, False))  # neither images nor labels need a gradient
         self._flat: Flat | None = None
 
@@ -73,27 +73,29 @@ class Net:
             )
         if batch_size < 1:
             raise ValueError(f"{self.title}.accuracy: batch_size must be at least 1; got {batch_size}.")
-        right = 0.0
+        right, labels = 0.0, 0
         for start in range(0, len(x), batch_size):
             scores = self.predict(x[start : start + batch_size])
-            right += self._count_right(scores, t[start : start + batch_size])
-        return right / len(x)
+            found = self._right(scores, t[start : start + batch_size])
+            right, labels = right + float(np.sum(found)), labels + found.size
+        return right / labels
 
-    def _count_right(self, scores: Array, t: Array) -> float:
+    def _right(self, scores: Array, t: Array) -> Array:
+        """Which labels are met: 1, 0, or nan where there are no classes."""
         if isinstance(self.loss_layer, SigmoidWithLoss):
             if t.shape != scores.shape:
                 raise ValueError(f"{self.title}.accuracy: t must be {scores.shape}, as the scores; got {t.shape}.")
             wrong_sides = np.logical_xor(scores > 0, t > 0.5).reshape(len(t), -1)
-            return float(np.sum(~wrong_sides.any(axis=1)))
+            return np.asarray(~wrong_sides.any(axis=1))
         if scores.ndim < 2 or scores.shape[-1] == 1:
-            return float("nan")
-        labels = as_labels(t, scores.shape[-1])
+            return np.full(len(scores), np.nan)
+        labels = as_labels(t, scores.shape)
         if labels.shape != scores.shape[:-1]:
             raise ValueError(
                 f"{self.title}.accuracy: t must hold labels, one for each sample, {scores.shape[:-1]}, or one-hot "
                 f"rows, {scores.shape}; got {t.shape}."
             )
-        return float(np.sum(np.argmax(scores, axis=-1) == labels))
+        return np.asarray(np.argmax(scores, axis=-1) == labels)
 
     def loss_and_gradient(self, x: Any, t: Any) -> float:
         """The loss of a batch; its gradient is in `grads` until the next call. What a trainer's step runs."""
@@ -107,12 +109,18 @@ class Net:
         return {name: gradient.copy() for name, gradient in self.grads.items()}
 
     def numerical_gradient(self, x: Any, t: Any, h: float = 1e-5) -> dict[str, Array]:
-        """The gradient of the loss by central differences, in float64 on a copy: two forwards for each parameter."""
+        """The gradient of the loss by central differences, in float64 on a copy: two forwards for each parameter.
+
+        Branches are replayed: a ReLU whose input crosses 0 within ±h, or dropout, does not spoil it.
+        """
         twin = self.replica(np.float64)
         x = np.asarray(x)
         x = x.astype(np.float64) if x.dtype.kind == "f" else x
         twin.graph.forward(x, t)
-        return {name: numerical_gradient(lambda _: twin.loss(x, t), param, h) for name, param in twin.params.items()}
+        with twin.graph.frozen():
+            return {
+                name: numerical_gradient(lambda _: twin.loss(x, t), param, h) for name, param in twin.params.items()
+            }
 
     def _penalty(self, into: ArrayDict | None = None) -> float:
         """What the net adds to the loss of its layers; with `into`, its gradient is added there."""
@@ -190,11 +198,17 @@ class Net:
     def replica(self, dtype: Any = None) -> Self:
         """A second net on the same parameters (with `dtype`, on copies in that precision), all else its own."""
         if dtype is None:
-            self._laid_out()  # before they are shared, the parameters take their places
-        twin, memo = copy.copy(self), dict[int, Any]()
-        twin.body, twin.graph = self.body._twin(dtype, memo), self.graph._twin(dtype, memo)
+            self._laid_out()  # before they are shared, the parameters must be there and take their places
+        return self._twin(dtype, {}, share=dtype is None)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._twin(None, memo, share=False)
+
+    def _twin(self, dtype: Any, memo: dict[int, Any], share: bool) -> Self:
+        twin = memo[id(self)] = copy.copy(self)
+        twin.body, twin.graph = self.body._twin(dtype, memo, share), self.graph._twin(dtype, memo, share)
         twin.graph.memory = Memory(wanted=(False, False))
-        twin.loss_layer = self.loss_layer._twin(dtype, memo)
+        twin.loss_layer = self.loss_layer._twin(dtype, memo, share)
         twin._flat = None
         return twin
 

@@ -31,7 +31,8 @@ class Sequential(Net):
             if not isinstance(layer, Layer):
                 raise TypeError(f"{self.title}: takes layers, such as ReLU(); got {layer!r:.60}.")
         n_in = getattr(layers[0], "n_in", None)
-        x = Input("x", input_shape if input_shape is not None or n_in is None else (n_in,))
+        shape = input_shape if input_shape is not None or n_in is None else (n_in,)
+        x = Input("x", shape, dtype=int if layers[0].integer_inputs else float)
         node = x
         for layer in layers:
             node = layer(node)

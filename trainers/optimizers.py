@@ -38,6 +38,10 @@ class Optimizer:
                 raise ValueError(f"{who}: there is no gradient for {name!r}; there are: {', '.join(grads) or 'none'}.")
             if grads[name].shape != param.shape:
                 raise ValueError(f"{who}: the gradient of {name!r} must be {param.shape}; got {grads[name].shape}.")
+            if any(key[0] == name and slot.shape != param.shape for key, slot in self.slots.items()):
+                raise ValueError(
+                    f"{who}: {name!r} is {param.shape}, not as at its first step. Use one optimizer for one net."
+                )
             if param.dtype.kind != "f":
                 raise TypeError(f"{who}: the parameter {name!r} must hold floats; got {param.dtype}.")
         self.step += 1

@@ -12,7 +12,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class TrainableNet(Protocol):
     """A net that can be trained. A net of yours needs these six; it need not come from this library.
 
-    `workspace()`, `find_nonfinite(x, t)` and `dtype` are used where there are any.
+    `loss(x, t)`, `workspace()`, `find_nonfinite(x, t)` and `dtype` are used where there are any.
     """
 
     @property

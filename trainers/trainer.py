@@ -74,12 +74,12 @@ class Trainer:
         if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
             raise ValueError(f"Trainer: epochs must be a whole number of 0 or more; got {epochs!r}.")
         for thing, needs, kind in ((net, "loss_and_gradient", "net"), (optimizer, "update", "optimizer")):
-            if not hasattr(thing, needs):
+            if not hasattr(thing, needs) or isinstance(thing, type):
                 raise TypeError(f"Trainer: {kind} must have {needs}(); got {type(thing).__name__} {str(thing)[:40]}.")
         self.net, self.optimizer = net, optimizer
         self.batch_size, self.epochs, self.sampling = batch_size, epochs, sampling
         self.rng = np.random.default_rng(seed)
-        self.callbacks = callbacks
+        self.callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
         self.progress = Progress(progress)
         self.epoch = self.last_epoch = 0
         self.history = History()
@@ -89,6 +89,8 @@ class Trainer:
         """Train for `epochs` more epochs; the accuracies of both sets are taken after each. Returns the History."""
         x_train, t_train = _check_set("x_train", x_train, "t_train", t_train)
         test = None if x_test is None and t_test is None else _check_set("x_test", x_test, "t_test", t_test)
+        if test is not None and (row := _first_nonfinite(test[0])) is not None:
+            raise ValueError(f"Trainer.fit: x_test[{row}] holds NaN or infinity. Clean the data first.")
         self.batches = Batches(len(x_train), self.batch_size, self.rng, self.sampling)
         self.last_epoch = self.epoch + self.epochs
         self.progress.start(self, self.batches)
@@ -114,23 +116,25 @@ class Trainer:
                 self.history.losses.append(losses[-1])
                 self.progress.batch(self, len(samples))
                 self._call("on_batch")
-        train_accuracy, test_accuracy = self._accuracies(x, t, test)
+        self.net.eval()
+        self._check_last_step(x[samples], t[samples])
+        train_accuracy = self.net.accuracy(self._cast(x), t)
+        test_accuracy = None if test is None else self.net.accuracy(self._cast(test[0]), test[1])
         self.history.record(losses, train_accuracy, test_accuracy, time.perf_counter() - start)
         self.epoch += 1
         self.progress.epoch(self)
         self._call("on_epoch")
 
-    def _accuracies(self, x: Array, t: Array, test: tuple[Array, Array] | None) -> tuple[float, float | None]:
-        """The accuracies after an epoch; an error where its last step left parameters that overflow."""
-        self.net.eval()
-        try:
-            with np.errstate(over="raise", invalid="raise"):
-                train_accuracy = self.net.accuracy(self._cast(x), t)
-                return train_accuracy, None if test is None else self.net.accuracy(self._cast(test[0]), test[1])
-        except FloatingPointError as error:
+    def _check_last_step(self, x: Array, t: Array) -> None:
+        """FloatingPointError where the epoch's last step, which no next one will notice, left the net overflowing."""
+        look = getattr(self.net, "loss", None)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            loss = 0.0 if look is None else look(self._cast(x), t)
+        if not np.isfinite(loss) or not all(map(_is_finite, self.net.params.values())):
             raise FloatingPointError(
-                f"Trainer.fit: after epoch {self.epoch + 1} the net's scores are not finite ({error}). {self._advice()}"
-            ) from None
+                f"Trainer.fit: after epoch {self.epoch + 1} loss or parameters are not finite: its last step went too "
+                f"far. {self._advice()}"
+            )
 
     def _step(self, x: Array, t: Array, samples: Array, number: int) -> float:
         """One step of the optimizer; an error, and no step, where the loss or the gradient is not finite."""
@@ -149,12 +153,13 @@ class Trainer:
 
     def _say_where_not_finite(self, loss: float, x: Array, t: Array, samples: Array, when: str) -> None:
         """Raise the error for a loss or gradient that is not finite, naming where that began."""
-        if x.dtype.kind == "f" and not np.isfinite(x).all():
-            row = int(np.argwhere(~np.isfinite(x))[0][0])
-            raise ValueError(
-                f"Trainer.fit: the loss is {loss} at {when}: x_train[{samples[row]}] (sample {row} of the batch) holds "
-                "NaN or infinity. Clean the data first."
-            )
+        for name, data in (("x_train", x), ("t_train", t)):
+            row = _first_nonfinite(data)
+            if row is not None:
+                raise ValueError(
+                    f"Trainer.fit: the loss is {loss} at {when}: {name}[{samples[row]}] (sample {row} of the batch) "
+                    "holds NaN or infinity. Clean the data first."
+                )
         find = getattr(self.net, "find_nonfinite", None)
         where = find(x, t) if find is not None else None
         what = f"the loss is {loss}" if not np.isfinite(loss) else "the gradient is not finite"
@@ -179,6 +184,13 @@ def _is_finite(gradient: Array) -> bool:
     flat = gradient.ravel()
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
+
+
+def _first_nonfinite(data: Array) -> int | None:
+    """The first sample that holds NaN or infinity, if one does."""
+    if data.dtype.kind != "f" or np.isfinite(data).all():
+        return None
+    return int(np.argwhere(~np.isfinite(data))[0][0])
 
 
 def _check_set(x_name: str, x: Any, t_name: str, t: Any) -> tuple[Array, Array]:

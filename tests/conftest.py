@@ -1,0 +1,8 @@
+"""What all tests share."""
+
+import os
+
+# One BLAS thread for each worker, set before anything imports NumPy: with pytest -n auto every worker would else start
+# as many threads as there are cores, and they would spend their time waiting for each other.
+for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
