@@ -55,9 +55,7 @@ def built(tmp_path_factory):
                 target.write_bytes(file.read_bytes())
     if (ROOT / "MANIFEST.in").exists():
         (source / "MANIFEST.in").write_bytes((ROOT / "MANIFEST.in").read_bytes())
-    backend = (
-        "import setuptools.build_meta as b, sys; to = sys.argv[1]; b.build_wheel(to); b.build_sdist(to)"
-    )
+    backend = "import setuptools.build_meta as b, sys; to = sys.argv[1]; b.build_wheel(to); b.build_sdist(to)"
     run(sys.executable, "-c", backend, folder, cwd=source)
     return folder
 

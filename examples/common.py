@@ -1,0 +1,102 @@
+"""What the scripts of this folder share: their arguments, errors of one line, numbers beside the texts', pictures."""
+
+import argparse
+import math
+from pathlib import Path
+
+NEEDS_MATPLOTLIB = "Pictures need matplotlib. Install it with: pip install 'brickgrad[plot]'"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that says what is wrong in one line and exits with status 2."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message} (--help says more)\n")
+
+
+def parser(description, *, pictures=False, random=True):
+    """Return a parser with --seed, which every script takes, and --out and --show for those that draw."""
+    made = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    drawn = "of all random numbers" if random else "accepted by every script; here nothing is random"
+    made.add_argument("--seed", type=whole(0), default=0, metavar="N", help=f"{drawn} (default: 0)")
+    if pictures:
+        made.add_argument(
+            "--out",
+            type=folder_to_be,
+            default="pictures",
+            metavar="FOLDER",
+            help="for the PNG files (default: pictures)",
+        )
+        made.add_argument("--show", action="store_true", help="also open a window with each picture")
+    return made
+
+
+def whole(at_least):
+    """Return an argument type: a whole number of at least so much."""
+
+    def read(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or number < at_least:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {at_least}; got {text!r}")
+        return number
+
+    return read
+
+
+def positive(text):
+    """Read an argument that is a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0; got {text!r}")
+    return number
+
+
+def folder_to_be(text):
+    """Read an argument that is a folder, or could become one."""
+    path = Path(text)
+    for part in (path, *path.parents):
+        if part.exists() and not part.is_dir():
+            raise argparse.ArgumentTypeError(f"must be a folder; {str(part)!r} is a file")
+    return path
+
+
+def say(what, ours, texts=None):
+    """Print a number, beside the one that the field's texts print where they print one."""
+    print(f"{what:<42} {ours!s:<26}{'' if texts is None else f' texts: {texts}'}".rstrip())
+
+
+def pyplot(arguments):
+    """Return matplotlib's pyplot; where matplotlib is missing, end the script with a word on how to get it."""
+    try:
+        import matplotlib
+    except ImportError:
+        raise SystemExit(NEEDS_MATPLOTLIB) from None
+    if not arguments.show:
+        matplotlib.use("Agg")  # only files are wanted: this needs no display
+    from matplotlib import pyplot as plt
+
+    return plt
+
+
+def save(figure, arguments, name):
+    """Save a figure as FOLDER/name and print where; with --show, open a window of it too."""
+    plt = pyplot(arguments)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    path = arguments.out / name
+    figure.savefig(path, dpi=120)
+    print(f"saved {path}")
+    if not arguments.show:
+        plt.close(figure)
+    elif figure.canvas.manager is None:  # a figure that pyplot did not make has no window: show its file in one
+        window = plt.figure(figsize=figure.get_size_inches())
+        axes = window.add_axes((0, 0, 1, 1))
+        axes.imshow(plt.imread(path))
+        axes.axis("off")
+    if arguments.show:
+        plt.show()

@@ -1,0 +1,332 @@
+"""What every layer must give, in plain Python loops over float64 numbers: slow, and written from the formulas alone.
+
+A reference has `forward(params, *inputs, **options)`, which gives one array, and
+`backward(params, dy, *inputs, **options)`, which gives the inputs' gradients (None for an input that has none) and a
+dict of the parameters'. Sums are exact (`math.fsum`), so that all rounding is the layer's.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Index = tuple[int, ...]
+
+
+class Reference(NamedTuple):
+    forward: Callable[..., np.ndarray]
+    backward: Callable[..., tuple[tuple[np.ndarray | None, ...], dict[str, np.ndarray]]]
+
+
+class Terms:
+    """An array of sums, each kept as the list of its terms."""
+
+    def __init__(self, shape: Index) -> None:
+        self.shape = shape
+        self.terms: dict[Index, list[float]] = {index: [] for index in np.ndindex(shape)}
+
+    def add(self, index: Index, term: float) -> None:
+        self.terms[index].append(float(term))
+
+    def sums(self) -> np.ndarray:
+        total = np.zeros(self.shape)
+        for index, terms in self.terms.items():
+            total[index] = math.fsum(terms)
+        return total
+
+
+# Arithmetic -----------------------------------------------------------------------------------------------------------
+
+
+def common_shape(a: Index, b: Index) -> Index:
+    """The shape that two shapes broadcast to."""
+    longest = max(len(a), len(b))
+    a, b = (1,) * (longest - len(a)) + a, (1,) * (longest - len(b)) + b
+    return tuple(n if m == 1 else m for m, n in zip(a, b, strict=True))
+
+
+def source(index: Index, shape: Index) -> Index:
+    """The entry of an array of `shape` that stands at `index` once it is broadcast."""
+    tail = index[len(index) - len(shape) :]
+    return tuple(0 if size == 1 else i for i, size in zip(tail, shape, strict=True))
+
+
+def pair(
+    value: Callable[[float, float], float],
+    slope_x: Callable[[float, float], float],
+    slope_y: Callable[[float, float], float],
+) -> Reference:
+    """Two inputs, entry by entry, with broadcasting."""
+
+    def forward(params: dict[str, Any], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        z = np.zeros(common_shape(x.shape, y.shape))
+        for index in np.ndindex(z.shape):
+            z[index] = value(float(x[source(index, x.shape)]), float(y[source(index, y.shape)]))
+        return z
+
+    def backward(params: dict[str, Any], dz: np.ndarray, x: np.ndarray, y: np.ndarray) -> Any:
+        dx, dy = Terms(x.shape), Terms(y.shape)
+        for index in np.ndindex(dz.shape):
+            at_x, at_y = source(index, x.shape), source(index, y.shape)
+            dx.add(at_x, dz[index] * slope_x(float(x[at_x]), float(y[at_y])))
+            dy.add(at_y, dz[index] * slope_y(float(x[at_x]), float(y[at_y])))
+        return (dx.sums(), dy.sums() if y.dtype.kind == "f" else None), {}
+
+    return Reference(forward, backward)
+
+
+def entrywise(value: Callable[[float], float], slope: Callable[[float], float]) -> Reference:
+    """One input, entry by entry."""
+
+    def forward(params: dict[str, Any], x: np.ndarray) -> np.ndarray:
+        y = np.zeros(x.shape)
+        for index in np.ndindex(x.shape):
+            y[index] = value(float(x[index]))
+        return y
+
+    def backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray) -> Any:
+        dx = np.zeros(x.shape)
+        for index in np.ndindex(x.shape):
+            dx[index] = dy[index] * slope(float(x[index]))
+        return (dx,), {}
+
+    return Reference(forward, backward)
+
+
+def power_slope_x(x: float, y: float) -> float:
+    return 0.0 if y == 0 else y * x ** (y - 1)
+
+
+def power_slope_y(x: float, y: float) -> float:
+    return 0.0 if x == 0 else math.nan if x < 0 else x**y * math.log(x)
+
+
+def logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def tanh_slope(x: float) -> float:
+    """1 / cosh² x, written so that cosh does not overflow."""
+    small = math.exp(-2 * abs(x))
+    return 4 * small / (1 + small) ** 2
+
+
+add = pair(lambda x, y: x + y, lambda x, y: 1.0, lambda x, y: 1.0)
+sub = pair(lambda x, y: x - y, lambda x, y: 1.0, lambda x, y: -1.0)
+mul = pair(lambda x, y: x * y, lambda x, y: y, lambda x, y: x)
+div = pair(lambda x, y: x / y, lambda x, y: 1 / y, lambda x, y: -x / y**2)
+pow = pair(lambda x, y: x**y, power_slope_x, power_slope_y)
+neg = entrywise(lambda x: -x, lambda x: -1.0)
+exp = entrywise(math.exp, math.exp)
+log = entrywise(math.log, lambda x: 1 / x)
+step = entrywise(lambda x: 1.0 if x > 0 else 0.0, lambda x: 0.0)
+identity = entrywise(lambda x: x, lambda x: 1.0)
+sigmoid = entrywise(logistic, lambda x: logistic(x) * logistic(-x))
+tanh = entrywise(math.tanh, tanh_slope)
+relu = entrywise(lambda x: max(x, 0.0), lambda x: 1.0 if x > 0 else 0.0)
+
+
+# Softmax --------------------------------------------------------------------------------------------------------------
+
+
+def softmax_row(row: list[float]) -> list[float]:
+    powers = [math.exp(x - max(row)) for x in row]
+    return [power / math.fsum(powers) for power in powers]
+
+
+def log_softmax_row(row: list[float]) -> list[float]:
+    log_total = math.log(math.fsum(math.exp(x - max(row)) for x in row))
+    return [x - max(row) - log_total for x in row]
+
+
+def _softmax_forward(params: dict[str, Any], x: np.ndarray, axis: int) -> np.ndarray:
+    y = np.zeros(x.shape)
+    rows_x, rows_y = np.moveaxis(x, axis, -1), np.moveaxis(y, axis, -1)
+    for index in np.ndindex(rows_x.shape[:-1]):
+        rows_y[index] = softmax_row([float(value) for value in rows_x[index]])
+    return y
+
+
+def _softmax_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, axis: int) -> Any:
+    """dxᵢ = Σⱼ dyⱼ · ∂yⱼ/∂xᵢ with the whole Jacobian, ∂yⱼ/∂xᵢ = yⱼ ([i = j] - yᵢ)."""
+    y = np.moveaxis(_softmax_forward(params, x, axis), axis, -1)
+    dx = np.zeros(x.shape)
+    rows_dx, rows_dy = np.moveaxis(dx, axis, -1), np.moveaxis(dy, axis, -1)
+    for index in np.ndindex(y.shape[:-1]):
+        p, d = y[index], rows_dy[index]
+        for i in range(len(p)):
+            rows_dx[index][i] = math.fsum(d[j] * p[j] * ((i == j) - p[i]) for j in range(len(p)))
+    return (dx,), {}
+
+
+softmax = Reference(_softmax_forward, _softmax_backward)
+
+
+# Affine ---------------------------------------------------------------------------------------------------------------
+
+
+def _affine_forward(params: dict[str, Any], x: np.ndarray) -> np.ndarray:
+    W = params["W"]
+    y = np.zeros((*x.shape[:-1], W.shape[1]))
+    for index in np.ndindex(y.shape):
+        *sample, j = index
+        terms = [float(x[(*sample, i)]) * float(W[i, j]) for i in range(W.shape[0])]
+        y[index] = math.fsum([*terms, float(params["b"][j])] if "b" in params else terms)
+    return y
+
+
+def _affine_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray) -> Any:
+    W = params["W"]
+    dx, dW, db = Terms(x.shape), Terms(W.shape), Terms(W.shape[1:])
+    for index in np.ndindex(dy.shape):
+        *sample, j = index
+        db.add((j,), dy[index])
+        for i in range(W.shape[0]):
+            dx.add((*sample, i), dy[index] * float(W[i, j]))
+            dW.add((i, j), dy[index] * float(x[(*sample, i)]))
+    grads = {"W": dW.sums(), "b": db.sums()}
+    return (dx.sums(),), {key: grads[key] for key in params}
+
+
+affine = Reference(_affine_forward, _affine_backward)
+
+
+# Moving entries -------------------------------------------------------------------------------------------------------
+
+
+def position(index: Index, shape: Index) -> int:
+    """How many entries stand before `index` in an array of `shape`, row by row."""
+    place = 0
+    for i, size in zip(index, shape, strict=True):
+        place = place * size + i
+    return place
+
+
+def _reshape_forward(params: dict[str, Any], x: np.ndarray, shape: Index) -> np.ndarray:
+    y = np.zeros((x.shape[0], *shape))
+    by_position = {position(index, x.shape): x[index] for index in np.ndindex(x.shape)}
+    for index in np.ndindex(y.shape):
+        y[index] = by_position[position(index, y.shape)]
+    return y
+
+
+def _reshape_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, shape: Index) -> Any:
+    dx = np.zeros(x.shape)
+    by_position = {position(index, dy.shape): dy[index] for index in np.ndindex(dy.shape)}
+    for index in np.ndindex(x.shape):
+        dx[index] = by_position[position(index, x.shape)]
+    return (dx,), {}
+
+
+reshape = Reference(_reshape_forward, _reshape_backward)
+
+
+def _moved(index: Index, axis: int, by: int) -> Index:
+    moved = list(index)
+    moved[axis] += by
+    return tuple(moved)
+
+
+def _concat_forward(params: dict[str, Any], *arrays: np.ndarray, axis: int) -> np.ndarray:
+    shape = list(arrays[0].shape)
+    shape[axis] = sum(a.shape[axis] for a in arrays)
+    y = np.full(shape, np.nan)
+    before = 0
+    for a in arrays:
+        for index in np.ndindex(a.shape):
+            y[_moved(index, axis, before)] = a[index]
+        before += a.shape[axis]
+    return y
+
+
+def _concat_backward(params: dict[str, Any], dy: np.ndarray, *arrays: np.ndarray, axis: int) -> Any:
+    gradients = []
+    before = 0
+    for a in arrays:
+        dx = np.zeros(a.shape)
+        for index in np.ndindex(a.shape):
+            dx[index] = dy[_moved(index, axis, before)]
+        gradients.append(dx)
+        before += a.shape[axis]
+    return tuple(gradients), {}
+
+
+concat = Reference(_concat_forward, _concat_backward)
+
+
+# Losses ---------------------------------------------------------------------------------------------------------------
+
+
+def target_rows(t: np.ndarray, shape: Index) -> np.ndarray:
+    """Labels as one-hot rows; rows as they are, in float64."""
+    if t.shape == shape:
+        return t.astype(np.float64)
+    rows = np.zeros(shape)
+    for index in np.ndindex(t.shape):
+        rows[(*index, int(t[index]))] = 1
+    return rows
+
+
+def _cross_entropy_forward(params: dict[str, Any], x: np.ndarray, t: np.ndarray) -> np.ndarray:
+    rows = target_rows(t, x.shape)
+    samples = list(np.ndindex(x.shape[:-1]))
+    terms = []
+    for index in samples:
+        log_p = log_softmax_row([float(value) for value in x[index]])
+        terms += [-rows[index][k] * log_p[k] for k in range(x.shape[-1])]
+    return np.array(math.fsum(terms) / max(len(samples), 1))
+
+
+def _cross_entropy_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, t: np.ndarray) -> Any:
+    rows = target_rows(t, x.shape)
+    samples = list(np.ndindex(x.shape[:-1]))
+    dx = np.zeros(x.shape)
+    for index in samples:
+        p = softmax_row([float(value) for value in x[index]])
+        for k in range(x.shape[-1]):
+            dx[(*index, k)] = float(dy) * (p[k] - rows[index][k]) / len(samples)
+    return (dx, None), {}
+
+
+softmax_with_loss = Reference(_cross_entropy_forward, _cross_entropy_backward)
+
+
+def softplus(x: float) -> float:
+    """ln(1 + eˣ), which is -ln(1 - sigmoid(x)) and, at -x, -ln(sigmoid(x))."""
+    return x + math.log1p(math.exp(-x)) if x > 0 else math.log1p(math.exp(x))
+
+
+def _binary_forward(params: dict[str, Any], x: np.ndarray, t: np.ndarray) -> np.ndarray:
+    terms = []
+    for index in np.ndindex(x.shape):
+        target, score = float(t[index]), float(x[index])
+        terms += [target * softplus(-score), (1 - target) * softplus(score)]
+    return np.array(math.fsum(terms) / max(len(x), 1))
+
+
+def _binary_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, t: np.ndarray) -> Any:
+    dx = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        dx[index] = float(dy) * (logistic(float(x[index])) - float(t[index])) / len(x)
+    return (dx, None), {}
+
+
+sigmoid_with_loss = Reference(_binary_forward, _binary_backward)
+
+
+def _squared_forward(params: dict[str, Any], x: np.ndarray, t: np.ndarray) -> np.ndarray:
+    rows = target_rows(t, x.shape)
+    terms = [(float(x[index]) - rows[index]) ** 2 / 2 for index in np.ndindex(x.shape)]
+    return np.array(math.fsum(terms) / max(len(x), 1))
+
+
+def _squared_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, t: np.ndarray) -> Any:
+    rows = target_rows(t, x.shape)
+    dx = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        dx[index] = float(dy) * (float(x[index]) - rows[index]) / len(x)
+    return (dx, -dx if t.dtype.kind == "f" else None), {}
+
+
+mean_squared_loss = Reference(_squared_forward, _squared_backward)

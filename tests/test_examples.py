@@ -1,0 +1,154 @@
+"""Every script in examples/: it runs, prints its numbers, saves its pictures, and says what is wrong in one line."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / "examples"
+
+# script: (arguments that keep it short, what it prints, which pictures it saves)
+SCRIPTS = {
+    "activation_functions.py": ([], ["0.26894142 0.73105858 0.88079708"], ["activation_functions.png"]),
+    "buy_apple.py": ([], ["220", "2.2 110 200"], []),
+    "buy_apple_orange.py": ([], ["715", "110", "2.2", "3.3", "165", "650"], []),
+    "custom_layer.py": (["--limit", "500", "--epochs", "1"], ["Swish: passed", "epoch   1/1"], []),
+    "forward_three_layers.py": (
+        [],
+        ["[0.57444252 0.66818777 0.75026011]", "[0.62624937 0.7710107 ]", "[0.31682708 0.69627909]"],
+        [],
+    ),
+    "gradient_check.py": (["--hidden", "1"], ["W1 mean absolute difference", "passed", "WrongSquare: FAILED"], []),
+    "gradient_descent_path.py": ([], ["-1.648426583231277", "-2.753391126403293"], ["gradient_descent_path.png"]),
+    "gradient_field.py": ([], ["[6. 8.]", "[0. 4.]", "[6. 0.]"], ["surface.png", "gradient_field.png"]),
+    "inference.py": (["--limit", "300", "--epochs", "1"], ["1000"], []),
+    "logic_gates.py": ([], ["0 0 0 1", "1 1 1 0", "0 1 1 1", "0 1 1 0"], ["logic_gates.png"]),
+    "numerical_derivative.py": (
+        [],
+        ["0.1999999999990898", "0.2999999999986347", "0.4000000000026205", "-0.0999999999995449"]
+        + ["6.00000000000378", "7.999999999999119"],
+        ["tangents.png", "difference_errors.png"],
+    ),
+    "show_digits.py": ([], ["60000 10000", "first training label                       5"], ["digits.png"]),
+    "train_mnist.py": (
+        ["--limit", "2000", "--epochs", "1"],
+        ["39,760 parameters", "2000 samples in 20 batches of 100", "SHA-256"],
+        ["learning_curves.png", "test_digits.png"],
+    ),
+    "train_numerically.py": (["--steps", "2"], ["times slower"], []),
+}
+
+
+def run(script, *arguments):
+    command = [sys.executable, "-W", "error", str(FOLDER / script), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
+
+
+def accuracy(output):
+    return float(re.search(r"test accuracy ([\d.]+) %", output)[1])
+
+
+def test_examples_table_holds_every_script():
+    assert {file.name for file in FOLDER.glob("*.py")} - {"common.py"} == set(SCRIPTS)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_example_help_says_what_it_is_for_and_takes_a_seed(script):
+    done = run(script, "--help")
+    assert done.returncode == 0
+    assert "--seed" in done.stdout
+    assert len(done.stdout) > 300
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_example_run_prints_its_numbers_and_saves_its_pictures(script, tmp_path):
+    arguments, numbers, pictures = SCRIPTS[script]
+    done = run(script, *arguments, *(["--out", tmp_path / "pictures"] if pictures else []))
+    assert done.returncode == 0, done.stderr
+    for number in numbers:
+        assert number in done.stdout
+    for picture in pictures:
+        assert (tmp_path / "pictures" / picture).read_bytes().startswith(b"\x89PNG")
+        assert f"saved {tmp_path / 'pictures' / picture}" in done.stdout
+
+
+def test_gradient_check_example_differences_are_below_1e_9():
+    done = run("gradient_check.py", "--hidden", "2")
+    found = [float(text) for text in re.findall(r"mean absolute difference\s+(\S+)", done.stdout)]
+    assert len(found) == 4
+    assert max(found) < 1e-9
+
+
+def test_train_numerically_example_takes_the_same_path():
+    done = run("train_numerically.py", "--steps", "3")
+    assert float(re.search(r"largest difference of a parameter at the end: (\S+)", done.stdout)[1]) < 1e-8
+
+
+def test_train_mnist_same_seed_gives_the_same_parameters_and_another_seed_others(tmp_path):
+    short = ["--limit", 1000, "--epochs", 1, "--quiet", "--out", tmp_path]
+    first, again, other = (run("train_mnist.py", *short, "--seed", seed).stdout for seed in (3, 3, 4))
+    found = [re.search(r"SHA-256 of the parameters (\w{64})", out)[1] for out in (first, again, other)]
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--net", "huge"], "--net"),
+        (["--lr", "fast"], "--lr"),
+        (["--lr", "0"], "--lr"),
+        (["--epochs", "-1"], "--epochs"),
+        (["--batch-size", "0"], "--batch-size"),
+        (["--hidden", "50,x"], "--hidden"),
+        (["--hidden", "50,20"], "--net mlp"),
+        (["--out", __file__], "is a file"),
+        (["--optimizer", "magic"], "--optimizer"),
+    ],
+)
+def test_train_mnist_bad_arguments_give_one_line_and_status_2(arguments, says):
+    done = run("train_mnist.py", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--data", "no-such-folder"], "there is no folder no-such-folder"),
+        (["--lr", "1e30", "--limit", "300"], "smaller learning rate"),
+    ],
+)
+def test_train_mnist_that_fails_says_why_in_one_message_and_status_1(arguments, says):
+    done = run("train_mnist.py", *arguments, "--quiet")
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_train_mnist_without_matplotlib_trains_and_says_what_pictures_need(tmp_path):
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('there is none')", encoding="utf-8")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.path.insert(0, {str(FOLDER)!r}); import train_mnist; "
+    )
+    code += "train_mnist.main(['--limit', '300', '--epochs', '1', '--quiet'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "test accuracy" in done.stdout
+    assert "pip install 'brickgrad[plot]'" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_train_mnist_with_its_defaults_reaches_97_percent(seed, tmp_path):
+    done = run("train_mnist.py", "--seed", seed, "--quiet", "--out", tmp_path)
+    assert accuracy(done.stdout) >= 97.0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_train_mnist_mlp_reaches_98_percent(seed, tmp_path):
+    done = run("train_mnist.py", "--net", "mlp", "--seed", seed, "--quiet", "--out", tmp_path)
+    assert accuracy(done.stdout) >= 98.0, done.stdout + done.stderr

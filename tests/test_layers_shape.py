@@ -1,0 +1,129 @@
+"""Flatten, Reshape, Concat: every entry ends where it should, there and back, to the bit."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layer_table import several
+
+import brickgrad as bg
+
+
+def test_flatten_images_lays_rows_end_to_end():
+    x = np.arange(12.0).reshape(2, 1, 2, 3)
+    flatten = bg.Flatten()
+    assert flatten.forward(x).tolist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
+    assert flatten.backward(np.arange(12.0).reshape(2, 6)).tolist() == x.tolist()
+
+
+@pytest.mark.parametrize(
+    ("shape", "flat"), [((3,), (3, 1)), ((0, 2, 3), (0, 6)), ((3, 0, 2), (3, 0)), ((3, 4), (3, 4))]
+)
+def test_flatten_odd_shapes_become_rows(shape, flat):
+    flatten = bg.Flatten()
+    assert flatten.forward(np.zeros(shape)).shape == flat
+    assert flatten.backward(np.zeros(flat)).shape == shape
+
+
+def test_flatten_without_batch_axis_is_value_error():
+    with pytest.raises(
+        ValueError, match=r"^Flatten\[f\]\.forward: x must be \(N, \.\.\.\), with a batch axis; got \(\)\.$"
+    ):
+        bg.Flatten(name="f").forward(np.array(1.0))
+
+
+@pytest.mark.parametrize(
+    ("shape", "given_shape", "expected"),
+    [
+        ((1, 2, 3), (5, 6), (5, 1, 2, 3)),
+        ((-1,), (5, 2, 3), (5, 6)),
+        ((2, -1), (5, 6), (5, 2, 3)),
+        ((-1, 3), (0, 6), (0, 2, 3)),
+        ((), (5, 1), (5,)),
+        ((1,), (5,), (5, 1)),
+        ((0,), (5, 2, 0), (5, 0)),
+        ((-1, 2), (5, 0), (5, 0, 2)),
+        ((np.int64(3), 2), (5, 6), (5, 3, 2)),
+    ],
+)
+def test_reshape_gives_samples_their_new_shape(shape, given_shape, expected):
+    reshape = bg.Reshape(*shape)
+    x = np.arange(np.prod(given_shape), dtype=float).reshape(given_shape)
+    y = reshape.forward(x)
+    assert (y.shape, y.ravel().tolist()) == (expected, x.ravel().tolist())
+    assert reshape.backward(y).tolist() == x.tolist()
+
+
+@pytest.mark.parametrize(
+    ("shape", "given_shape", "entries"),
+    [((2, 3), (5, 7), 7), ((-1, 4), (5, 6), 6), ((0, -1), (5, 6), 6), ((), (5, 2), 2), ((3,), (), 1), ((6,), (6,), 1)],
+)
+def test_reshape_that_does_not_fit_is_value_error_with_both(shape, given_shape, entries):
+    with pytest.raises(ValueError, match="fill") as error:
+        bg.Reshape(*shape, name="r").forward(np.zeros(given_shape))
+    assert str(error.value) == (
+        f"Reshape[r].forward: x must be (N, ...) with samples that fill {shape}; got {given_shape}, "
+        f"{entries} entries a sample."
+    )
+
+
+@pytest.mark.parametrize("shape", [(-1, -1), (-2,), (2.0,), ("2",), ((2, 3),), (None,)])
+def test_reshape_to_no_shape_is_an_error_with_what_came(shape):
+    with pytest.raises((ValueError, TypeError)) as error:
+        bg.Reshape(*shape, name="r")
+    assert str(error.value) == f"Reshape[r]: shape must be sizes of 0 or more, with -1 once at most; got {shape}."
+
+
+@given(
+    sizes=st.lists(st.integers(0, 3), min_size=1, max_size=5),
+    other=st.lists(st.integers(1, 3), max_size=2),
+    place=st.integers(0, 2),
+    negative=st.booleans(),
+)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_concat_of_any_parts_is_cut_apart_again(sizes, other, place, negative):
+    place %= len(other) + 1
+    axis = place - len(other) - 1 if negative else place
+    arrays, start = [], 0
+    for size in sizes:
+        shape = (*other[:place], size, *other[place:])
+        arrays.append(np.arange(start, start + np.prod(shape), dtype=float).reshape(shape))
+        start += arrays[-1].size
+    concat = bg.Concat(axis)
+    y = concat.forward(*arrays)
+    before = 0
+    for a in arrays:
+        part = np.take(y, range(before, before + a.shape[axis]), axis)
+        assert part.tolist() == a.tolist()
+        before += a.shape[axis]
+    assert y.shape[axis] == before
+    assert [part.tolist() for part in several(concat.backward(y * 10))] == [(a * 10).tolist() for a in arrays]
+
+
+@pytest.mark.parametrize(
+    ("axis", "shapes"),
+    [
+        (-1, [(2, 3), (3, 3)]),
+        (0, [(2, 3), (2, 4)]),
+        (2, [(2, 3), (2, 3)]),
+        (-1, [()]),
+        (-1, [(2, 3), (3,)]),
+        (0, [(2,), (2, 1)]),
+        (1, [(2, 3), (2,)]),
+    ],
+)
+def test_concat_of_unlike_parts_is_value_error_with_all_shapes(axis, shapes):
+    concat = bg.Concat(axis, name="c")
+    with pytest.raises(ValueError, match="alike") as error:
+        concat.forward(*map(np.zeros, shapes))
+    assert str(error.value) == (
+        f"Concat[c].forward: inputs must have axis {axis} and be alike along all others; got "
+        f"{', '.join(map(str, shapes))}."
+    )
+
+
+def test_concat_mixed_precision_names_both_inputs():
+    with pytest.raises(
+        TypeError, match=r"^Concat\.forward: x is float32 but input 2 is float64, and nothing is promoted"
+    ):
+        bg.Concat().forward(np.ones(1, np.float32), np.ones(2, np.float32), np.ones(3))

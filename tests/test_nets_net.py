@@ -1,0 +1,439 @@
+"""Net: predict, loss, accuracy, gradients, replicas and summary of any net made from nodes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import brickgrad as bg
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(7, 3)).astype(np.float32)
+T = np.array([0, 1, 3, 0, 2, 3, 1])
+ONE_HOT = np.eye(4)[T]
+
+
+class Dropping(bg.Layer):
+    """Doubles in training; in inference leaves as it is. Notes the mode of each forward."""
+
+    def __init__(self):
+        self.modes = []
+
+    def forward(self, x):
+        self.modes.append(self.training)
+        self.saved = 2 if self.training else 1
+        return x * self.saved
+
+    def backward(self, dy):
+        return dy * self.saved
+
+
+class Noise(bg.Layer):
+    """Adds noise from a generator of its own."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def forward(self, x):
+        return x + self.rng.standard_normal(x.shape).astype(x.dtype)
+
+    def backward(self, dy):
+        return dy.copy()
+
+
+def small_net(dtype=np.float32, loss=None):
+    """A net of 3 inputs and 4 scores, with a way around its hidden layer."""
+    x = bg.Input("x", (3,))
+    h = bg.Tanh()(bg.Affine(3, 3, rng=0, name="enc", dtype=dtype)(x))
+    return bg.Net(x, bg.Affine(3, 4, rng=1, name="head", dtype=dtype)(h + x), loss)
+
+
+def picker():
+    """A net whose scores are its inputs."""
+    x = bg.Input("x")
+    return bg.Net(x, bg.Identity()(x))
+
+
+# predict and loss
+
+
+def test_net_predict_of_a_sample_is_its_row_of_the_batch():
+    net = small_net(np.float64)
+    scores = net.predict(X.astype(np.float64))
+    assert scores.shape == (7, 4)
+    for sample, row in zip(X.astype(np.float64), scores, strict=True):
+        found = net.predict(sample)
+        assert found.shape == (4,)
+        np.testing.assert_allclose(found, row, rtol=1e-12, atol=1e-14)
+
+
+def test_net_predict_gives_what_is_written_out():
+    net = small_net(np.float64)
+    x = X.astype(np.float64)
+    p = net.params
+    expected = (np.tanh(x @ p["enc.W"] + p["enc.b"]) + x) @ p["head.W"] + p["head.b"]
+    np.testing.assert_allclose(net.predict(x), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_net_predict_runs_in_inference_mode_and_gives_each_mode_back():
+    dropping, other = Dropping(), Dropping()
+    net = bg.Sequential(dropping, other)
+    dropping.training, other.training = True, False
+    np.testing.assert_array_equal(net.predict(np.ones((1, 2))), np.ones((1, 2)))
+    assert (dropping.modes, other.modes) == ([False], [False])
+    assert (dropping.training, other.training) == (True, False)
+
+
+def test_net_predict_gives_each_mode_back_after_an_error():
+    dropping = Dropping()
+    net = bg.Sequential(dropping, bg.Affine(4, 2))
+    with pytest.raises(ValueError, match="Affine"):
+        net.predict(np.ones((1, 3)))
+    assert dropping.training is True
+
+
+def test_net_accuracy_runs_in_inference_mode_and_loss_in_the_nets():
+    dropping = Dropping()
+    net = bg.Sequential(dropping)
+    scores, t = np.array([[1.0, 0.0]]), np.array([0])
+    net.accuracy(scores, t)
+    trained = net.loss(scores, t)
+    net.eval()
+    inferred = net.loss(scores, t)
+    net.train()
+    assert dropping.modes == [False, True, False]
+    assert dropping.training is True
+    assert (trained, inferred) == (np.log(1 + np.exp(-2.0)), np.log(1 + np.exp(-1.0)))
+
+
+def test_net_predict_between_forward_and_gradient_disturbs_neither():
+    net = small_net()
+    expected = net.gradient(X, T)
+    net.loss(X, T)
+    net.predict(-X)
+    net.accuracy(-X[:3], T[:3])
+    net.graph.backward()
+    for name, gradient in net.grads.items():
+        np.testing.assert_array_equal(gradient, expected[name])
+
+
+def test_net_loss_with_labels_is_that_with_one_hot_rows():
+    net = small_net(np.float64)
+    x = X.astype(np.float64)
+    assert net.loss(x, T) == pytest.approx(net.loss(x, ONE_HOT), rel=1e-14)
+    by_labels, by_rows = net.gradient(x, T), net.gradient(x, ONE_HOT)
+    for name, gradient in by_labels.items():
+        np.testing.assert_allclose(gradient, by_rows[name], rtol=1e-12, atol=1e-14)
+
+
+def test_net_loss_is_a_python_float_and_the_mean_cross_entropy():
+    net = small_net(np.float64)
+    scores = net.predict(X.astype(np.float64))
+    expected = np.mean([np.log(np.sum(np.exp(row))) - row[t] for row, t in zip(scores, T, strict=True)])
+    loss = net.loss(X.astype(np.float64), T)
+    assert type(loss) is float
+    assert loss == pytest.approx(expected, rel=1e-12)
+
+
+# accuracy
+
+
+def reference_accuracy(scores, t):
+    """One sample at a time."""
+    return sum(
+        int(max(range(len(row)), key=row.__getitem__) == label) for row, label in zip(scores, t, strict=True)
+    ) / len(t)
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(50, 1000), (50, 7), (1001, 1000), (1000, 1000), (1, 1)])
+@pytest.mark.parametrize("kind", ["labels", "one-hot"])
+def test_net_accuracy_counts_every_sample_of_the_last_partial_batch_too(n, batch_size, kind):
+    rng = np.random.default_rng(n)
+    scores, labels = rng.normal(size=(n, 4)), rng.integers(4, size=n)
+    labels[-1] = np.argmax(scores[-1])  # the last sample is right, so leaving it out shows
+    t = labels if kind == "labels" else np.eye(4)[labels]
+    assert picker().accuracy(scores, t, batch_size) == reference_accuracy(scores, labels)
+
+
+def test_net_accuracy_of_1001_samples_of_which_the_last_alone_is_right_is_one_in_1001():
+    scores = np.zeros((1001, 2))
+    scores[:, 0], scores[-1] = 1, (0, 1)
+    assert picker().accuracy(scores, np.ones(1001, int), 1000) == 1 / 1001
+    assert picker().accuracy(scores, np.ones(1001, int)) == 1 / 1001
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_net_accuracy_is_the_same_for_every_batch_size(n, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    scores, labels = rng.normal(size=(n, 3)), rng.integers(3, size=n)
+    assert picker().accuracy(scores, labels, batch_size) == reference_accuracy(scores, labels)
+
+
+def test_net_accuracy_of_two_classes_asks_that_all_outputs_lie_on_the_right_side():
+    x = bg.Input("x")
+    net = bg.Net(x, bg.Identity()(x), bg.SigmoidWithLoss())
+    scores = np.array([[1.0, -1.0], [2.0, 3.0], [-1.0, -2.0], [5.0, -5.0]])
+    t = np.array([[1, 0], [1, 0], [0, 0], [0, 1]])
+    assert net.accuracy(scores, t) == 0.5
+    assert net.accuracy(scores[:, 0], t[:, 0]) == 0.75
+    assert net.accuracy(scores[:, :1], t[:, :1]) == 0.75
+
+
+def test_net_accuracy_of_one_output_that_is_no_class_is_nan():
+    x = bg.Input("x")
+    net = bg.Net(x, bg.Identity()(x), bg.MeanSquaredLoss())
+    assert np.isnan(net.accuracy(np.array([[1.0], [2.0]]), np.array([[1.0], [2.0]])))
+    assert np.isnan(net.accuracy(np.array([1.0, 2.0]), np.array([1.0, 2.0])))
+
+
+def test_net_accuracy_of_targets_in_a_column_counts_right_or_says_what_is_wrong():
+    scores, t = np.array([[2.0, 1.0], [2.0, 1.0], [1.0, 2.0]]), np.array([[0], [0], [0]])
+    with pytest.raises(ValueError, match="labels"):
+        picker().accuracy(scores, t)
+
+
+def test_net_accuracy_of_two_classes_with_targets_of_another_shape_raises_value_error():
+    x = bg.Input("x")
+    net = bg.Net(x, bg.Identity()(x), bg.SigmoidWithLoss())
+    with pytest.raises(ValueError, match=r"\(3, 1\)"):
+        net.accuracy(np.array([[1.0], [1.0], [-1.0]]), np.array([1, 0, 1]))
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_net_accuracy_of_a_batch_size_below_1_raises_value_error_naming_it(batch_size):
+    with pytest.raises(ValueError, match="batch_size"):
+        picker().accuracy(np.ones((3, 2)), np.zeros(3, int), batch_size)
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 0), (3, 2), (2, 3), (0, 3)])
+def test_net_accuracy_of_no_samples_or_other_many_targets_raises_value_error_with_both(n, m):
+    with pytest.raises(ValueError, match=rf"Net\.accuracy: .*got {n} and {m}"):
+        picker().accuracy(np.ones((n, 2)), np.zeros(m, int))
+
+
+# gradients
+
+
+@pytest.mark.parametrize("loss", [bg.SoftmaxWithLoss, bg.SigmoidWithLoss, bg.MeanSquaredLoss])
+def test_net_gradient_agrees_with_the_numerical_one(loss):
+    net = small_net(np.float64, loss())
+    x = X.astype(np.float64)
+    t = T if loss is bg.SoftmaxWithLoss else RNG.uniform(size=(7, 4))
+    gradient, numerical = net.gradient(x, t), net.numerical_gradient(x, t)
+    assert list(gradient) == list(numerical) == list(net.params)
+    for name, value in gradient.items():
+        assert np.mean(np.abs(value - numerical[name])) < 1e-9
+        np.testing.assert_allclose(value, numerical[name], rtol=1e-6, atol=1e-8)
+
+
+def test_net_gradient_twice_is_one_gradient_in_arrays_of_ones_own():
+    net = small_net()
+    first = net.gradient(X, T)
+    kept = {name: gradient.copy() for name, gradient in first.items()}
+    second = net.gradient(X, T)
+    net.gradient(-X, T)
+    for name, gradient in first.items():
+        np.testing.assert_array_equal(gradient, kept[name])
+        np.testing.assert_array_equal(second[name], kept[name])
+        assert not np.shares_memory(gradient, net.grad_vector)
+        assert not np.shares_memory(gradient, second[name])
+
+
+def test_net_gradient_has_the_parameters_shapes_and_dtype():
+    net = small_net()
+    for name, gradient in net.gradient(X, T).items():
+        assert (gradient.shape, gradient.dtype) == (net.params[name].shape, np.float32)
+
+
+def test_net_loss_and_gradient_leaves_the_gradient_in_grads_and_gives_the_loss():
+    net = small_net()
+    loss = net.loss_and_gradient(X, T)
+    assert loss == net.loss(X, T)
+    left = {name: gradient.copy() for name, gradient in net.grads.items()}
+    for name, gradient in net.gradient(X, T).items():
+        np.testing.assert_array_equal(left[name], gradient)
+
+
+def test_net_gradient_spends_nothing_on_images_and_labels():
+    asked = []
+
+    class Watch(bg.Layer):
+        def forward(self, x):
+            return x + 0
+
+        def backward(self, dy):
+            asked.append(self.wants(0))
+            return dy.copy()
+
+    x = bg.Input("x")
+    watch_x, watch_h = Watch(), Watch()
+    net = bg.Net(x, watch_h(bg.Affine(3, 4, rng=0)(watch_x(x))))
+    net.gradient(X, T)
+    assert asked == [True]  # above the parameters, and nothing below them
+
+
+def test_net_numerical_gradient_leaves_a_float32_net_as_it_was():
+    net = small_net()
+    net.loss_and_gradient(X, T)
+    memory, before = net.graph.memory, (net.vector.tobytes(), net.grad_vector.tobytes())
+    numerical = net.numerical_gradient(X, T)
+    assert (net.vector.tobytes(), net.grad_vector.tobytes()) == before
+    assert net.graph.memory is memory
+    net.graph.backward()  # of the forward above, which is still the last
+    assert net.grad_vector.tobytes() == before[1]
+    assert {gradient.dtype for gradient in numerical.values()} == {np.dtype(np.float64)}
+    for name, gradient in net.gradient(X, T).items():  # float32 against float64: 1e-5 of the largest
+        np.testing.assert_allclose(gradient, numerical[name], rtol=1e-5, atol=1e-5 * np.abs(numerical[name]).max())
+
+
+# parameters
+
+
+def test_net_params_written_reach_the_layers_and_the_scores():
+    net = small_net(np.float64)
+    net.params["head.W"] = np.zeros((3, 4))
+    net.params["head.b"] = [1.0, 2.0, 3.0, 4.0]
+    np.testing.assert_array_equal(net.predict(np.ones((2, 3))), [[1, 2, 3, 4]] * 2)
+    net.params["head.b"][0] = 9.0
+    assert net.predict(np.ones((1, 3)))[0, 0] == 9.0
+
+
+def test_net_params_of_another_shape_or_name_raise_value_error_and_change_nothing():
+    net = small_net()
+    before = net.vector.tobytes()
+    with pytest.raises(ValueError, match=r"params\['head\.b'\]: must be \(4,\).*got \(3,\)"):
+        net.params["head.b"] = np.zeros(3)
+    with pytest.raises(ValueError, match=r"params\['W9'\]: there is no such parameter; there are: enc\.W"):
+        net.params["W9"] = np.zeros(3)
+    assert net.vector.tobytes() == before
+
+
+# replicas and workspaces
+
+
+def test_net_replica_shares_the_parameters_also_once_it_has_run():
+    net = small_net()
+    before = {name: gradient.copy() for name, gradient in net.grads.items()}
+    twin = net.replica()
+    twin.gradient(X, T)
+    assert list(twin.params) == list(net.params)
+    for name, param in net.params.items():
+        assert np.shares_memory(twin.params[name], param)
+        assert not np.shares_memory(twin.grads[name], net.grads[name])
+        np.testing.assert_array_equal(net.grads[name], before[name])
+    net.params["head.b"] = [5.0, 6.0, 7.0, 8.0]
+    np.testing.assert_array_equal(twin.params["head.b"], [5.0, 6.0, 7.0, 8.0])
+    np.testing.assert_array_equal(twin.predict(X), net.predict(X))
+
+
+def test_net_replica_of_a_net_without_sizes_raises_runtime_error_unless_it_is_a_copy():
+    net = bg.Sequential(bg.Affine(4, rng=0))
+    with pytest.raises(RuntimeError, match=r"Sequential: Affine\[affine1\] has no size yet"):
+        net.replica()
+    assert net.replica(np.float64).predict(X).shape == (7, 4)
+    assert net.dtype is None
+
+
+def test_net_replica_has_memory_and_generators_of_its_own():
+    noise = Noise(3)
+    net = bg.Sequential(bg.Affine(3, 4, rng=0), noise)
+    state = noise.rng.bit_generator.state
+    net.loss(X, T)
+    noise.rng.bit_generator.state = state
+    twin = net.replica()
+    expected = twin.loss(X, T)
+    twin.loss(-X, T)
+    assert noise.rng.bit_generator.state == state
+    assert net.loss(X, T) == expected
+
+
+def test_net_replica_in_float64_is_a_copy():
+    net = small_net()
+    before = net.vector.tobytes()
+    twin = net.replica(np.float64)
+    assert twin.dtype == np.float64
+    np.testing.assert_array_equal(twin.vector, net.vector)
+    twin.vector[:] = 0
+    assert net.vector.tobytes() == before
+    assert twin.gradient(X.astype(np.float64), T)["enc.W"].dtype == np.float64
+
+
+def test_net_workspace_gives_the_same_bits_for_batches_of_changing_size():
+    plain, reusing = small_net(), small_net()
+    with reusing.workspace():
+        for n in (7, 7, 2, 5, 7):
+            assert reusing.loss_and_gradient(X[:n], T[:n]) == plain.loss_and_gradient(X[:n], T[:n])
+            assert reusing.grad_vector.tobytes() == plain.grad_vector.tobytes()
+            assert reusing.predict(X[:n]).tobytes() == plain.predict(X[:n]).tobytes()
+
+
+# where NaN begins, modes, summary, errors
+
+
+def test_net_find_nonfinite_names_where_it_begins():
+    net = small_net()
+    assert net.find_nonfinite(X, T) is None
+    net.params["head.W"][0, 0] = np.nan
+    assert net.find_nonfinite(X, T) == "the parameter head.W"
+
+
+def test_net_train_and_eval_reach_every_layer():
+    net = small_net()
+    net.eval()
+    assert {leaf.training for leaf in net.graph.leaves()} == {False}
+    net.train()
+    assert {leaf.training for leaf in net.graph.leaves()} == {True}
+
+
+def test_net_summary_is_a_table_of_names_kinds_shapes_and_sizes():
+    assert small_net().summary() == "\n".join(
+        [
+            "Net",
+            "name   layer   output    parameters",
+            "enc    Affine  (N, 3)            12",
+            "tanh1  Tanh    (N, 3)             0",
+            "add1   Add     (N, 3)             0",
+            "head   Affine  (N, 4)            16",
+            "total                            28",
+        ]
+    )
+
+
+def test_net_summary_with_sizes_unknown_says_so_and_counts_shared_parameters_once():
+    shared = bg.Affine(3, 3, name="same")
+    x = bg.Input("x")
+    net = bg.Net(x, bg.Affine(2, name="lazy")(shared(shared(x))))
+    assert net.summary().splitlines()[2:] == [
+        "same   Affine  ?                 12",
+        "same   Affine  ?                 12",
+        "lazy   Affine  ?                  0",
+        "total                            12",
+    ]
+    assert repr(net) == net.summary()
+
+
+def test_net_error_names_the_net_and_the_place():
+    x = bg.Input("x")
+    bad = bg.Affine(4, 2, name="head")(x)
+    net = bg.Net(x, bad)
+    with pytest.raises(ValueError, match=r"Affine\[head\]\.forward: x must be \(N, 4\).*got \(7, 3\)") as caught:
+        net.loss(X, T)
+    assert f"({bad.where})" in str(caught.value)
+    assert "Net" in str(caught.value).splitlines()[-1]
+
+
+@pytest.mark.parametrize("t", [np.array([0, 1, 4, 0, 2, 3, 1]), np.array([0, 1]), np.full((7, 4), 0.5)])
+def test_net_loss_of_wrong_targets_raises_value_error_and_keeps_the_parameters(t):
+    net = small_net()
+    before = net.vector.tobytes()
+    with pytest.raises(ValueError, match=r"SoftmaxWithLoss\.forward: .*t must"):
+        net.loss_and_gradient(X, t)
+    assert net.vector.tobytes() == before
+
+
+def test_net_given_integer_images_raises_type_error_naming_the_input():
+    net = small_net()
+    for run in (lambda x: net.predict(x), lambda x: net.loss(x, T), lambda x: net.gradient(x, T)):
+        with pytest.raises(TypeError, match=r"Net.*x must hold floats; got an array of uint8.*astype\(np\.float32\)"):
+            run(np.zeros((7, 3), np.uint8))
