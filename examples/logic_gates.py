@@ -29,7 +29,8 @@ def count_perceptrons():
 
 def draw(plt):
     """Draw where each gate fires, and the lines w·x + b = 0 around that."""
-    figure, panels = plt.subplots(1, 4, figsize=(14, 4.4), layout="constrained")
+    figure, panels = plt.subplots(1, 4, figsize=(14, 5), layout="constrained")
+    figure.get_layout_engine().set(rect=(0, 0.07, 1, 0.9))
     ticks = np.linspace(-0.5, 1.5, 401)
     x1, x2 = np.meshgrid(ticks, ticks)
     points = np.stack([x1, x2], axis=-1)
@@ -49,10 +50,10 @@ def draw(plt):
             )
         for x, y in CORNERS:
             ax.plot(x, y, "o", markersize=13, color="k", markerfacecolor="k" if gate(x, y) else "w")
-        lines = "two lines: AND of NAND and OR" if name == "XOR" else "one line"
-        ax.set(xlim=(-0.5, 1.5), ylim=(-0.5, 1.5), aspect="equal", xlabel="x₁", ylabel="x₂", title=f"{name}, {lines}")
+        lines = "two lines" if name == "XOR" else "one line"
+        ax.set(xlim=(-0.5, 1.5), ylim=(-0.5, 1.5), aspect="equal", xlabel="x₁", ylabel="x₂", title=f"{name}: {lines}")
         ax.set(xticks=[0, 1], yticks=[0, 1])
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=9)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=9, ncols=1)
     figure.suptitle("Blue: the gate fires.  ● output 1   ○ output 0")
     return figure
 

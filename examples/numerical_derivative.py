@@ -71,7 +71,7 @@ def draw_errors(plt):
         title="The slope of exp at 1: too long a step, and too short a one",
     )
     ax.annotate("round-off", (1e-13, 3e-2), ha="center")
-    ax.annotate("the curve bends", (0.4, 1e-5), ha="right")
+    ax.annotate("the curve bends", (4e-3, 1e-6))
     ax.grid(alpha=0.3)
     ax.legend(loc="lower left")
     return figure

@@ -57,10 +57,10 @@ class Layer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if not hasattr(cls.forward, "__wrapped__"):
+        if not hasattr(cls.forward, "is_guard"):
             cls.input_names, cls.arity = read_signature(cls.forward)
             cls.forward = guard_forward(cls.forward)  # type: ignore[method-assign]  # the guard is the point
-        if not hasattr(cls.backward, "__wrapped__"):
+        if not hasattr(cls.backward, "is_guard"):
             cls.backward = guard_backward(cls.backward)  # type: ignore[method-assign]  # as above
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

@@ -56,6 +56,7 @@ def guard_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
         memory.inputs, memory.outputs = specs, [(y.shape, y.dtype) for y in outputs]
         return outputs if many else outputs[0]
 
+    guarded.is_guard = True  # type: ignore[attr-defined]  # how Layer knows it
     return guarded
 
 
@@ -85,6 +86,7 @@ def guard_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
             return _accept_gradients(self, result, memory.inputs)
         return _accept_gradients(self, (result,), memory.inputs)[0]
 
+    guarded.is_guard = True  # type: ignore[attr-defined]  # how Layer knows it
     return guarded
 
 
@@ -196,6 +198,8 @@ def _accept_output(layer: Layer, y: Any, dtype: Any) -> Any:
             raise TypeError(f"{layer.title}.forward: must return an array; it returned {_describe(y)}.")
         y = (dtype or np.dtype(np.float64)).type(y)
     if dtype is not None and y.dtype.kind == "f" and y.dtype != dtype:
+        if not y.ndim:  # NumPy before 2.0 makes float64 of nearly every operation on float32 scalars
+            return dtype.type(y)
         others = [name for name, param in layer.params.items() if param.dtype != dtype]
         hint = (
             f"Its parameter {others[0]} is {layer.params[others[0]].dtype}: use W.astype(x.dtype, copy=False)."
@@ -255,6 +259,8 @@ def _accept_gradients(layer: Layer, gradients: tuple[Any, ...], inputs: list[Spe
         else:
             if not isinstance(dx, np.ndarray | np.generic):
                 dx = dtype.type(dx)
+            if dtype.kind == "f" and dx.dtype != dtype and not dx.ndim:
+                dx = dtype.type(dx)  # as for outputs
             if dtype.kind == "f" and dx.dtype != dtype:
                 raise TypeError(
                     f"{layer.title}.backward: the gradient of {_name(layer, index)} must be {dtype}, as "

@@ -331,6 +331,82 @@ def test_gradcheck_leaves_a_lazily_sized_layer_unsized():
     assert (affine.sized, affine.rng.bit_generator.state) == (False, drawn)
 
 
+@pytest.mark.parametrize("when", ["forward", "backward"])
+def test_gradcheck_of_a_layer_that_writes_into_what_it_is_given_raises_gradient_error(when):
+    class Careless(bg.Layer):
+        def forward(self, x):
+            if when == "forward":
+                x *= 2
+            self.saved = x.copy()
+            return self.saved * 1.0
+
+        def backward(self, dy):
+            if when == "backward":
+                dy *= 1
+            return dy * 1.0
+
+    x = X.copy()
+    with pytest.raises(bg.GradientError, match=rf"Careless\.{when}: writes into an array that it is given"):
+        bg.gradcheck(Careless(), x)
+    np.testing.assert_array_equal(x, X)
+
+
+def test_gradcheck_of_two_gradients_in_one_array_raises_gradient_error():
+    class Shared(bg.Layer):
+        def forward(self, x, y):
+            return x + y
+
+        def backward(self, dy):
+            dx = dy.copy()
+            return dx, dx
+
+    with pytest.raises(bg.GradientError, match=r"Shared\.backward: two of the gradients .* share memory"):
+        bg.gradcheck(Shared(), X, X)
+
+
+def test_gradcheck_of_a_value_error_that_is_the_layers_own_passes_it_on():
+    class Picky(bg.Layer):
+        def forward(self, x):
+            return x * 1.0
+
+        def backward(self, dy):
+            raise ValueError("Picky: not today")
+
+    with pytest.raises(ValueError, match="Picky: not today"):
+        bg.gradcheck(Picky(), X)
+
+
+def test_gradcheck_of_large_inputs_takes_a_step_that_is_seen_beside_them():
+    assert bg.gradcheck(bg.Mul(), 1e7 * X, 1e7 * X[::-1])
+    with pytest.raises(bg.GradientError, match=r"the gradient of W at"):
+        bg.gradcheck(Planted(FAULTS["W one in ten thousand"][1]), 1e6 * SQUARE)
+
+
+def test_gradcheck_of_a_parameter_and_an_input_of_one_name_checks_both():
+    class Same(bg.Layer):
+        def __init__(self, wrong):
+            self.wrong = wrong
+            self.add_param("x", np.array([2.0, 3.0, 4.0]))
+
+        def forward(self, x):
+            self.saved = x
+            return x * self.params["x"]
+
+        def backward(self, dy):
+            self.grads["x"] = (2 if self.wrong else 1) * (dy * self.saved).sum(axis=0)
+            return dy * self.params["x"]
+
+    assert [row.name for row in bg.gradcheck(Same(wrong=False), X).rows] == ["x", "x"]
+    with pytest.raises(bg.GradientError, match="the gradient of x at"):
+        bg.gradcheck(Same(wrong=True), X)
+
+
+@pytest.mark.parametrize("thing", [bg.ReLU, "relu", None, np.ones(3)], ids=["class", "text", "none", "array"])
+def test_gradcheck_of_what_is_no_layer_raises_type_error_saying_what_came(thing):
+    with pytest.raises(TypeError, match=r"gradcheck: layer must be a Layer, a Graph or a net.*; got"):
+        bg.gradcheck(thing, X)
+
+
 def test_gradcheck_of_inputs_that_do_not_fit_raises_the_layers_own_error():
     with pytest.raises(ValueError, match=r"Affine\.forward: x must be"):
         bg.gradcheck(bg.Affine(4, 2, rng=0), X)

@@ -1,5 +1,6 @@
 """Graph: the texts' values and gradients, edges, what costs nothing, replicas, frozen branches, errors with a place."""
 
+import copy
 import re
 
 import numpy as np
@@ -576,6 +577,30 @@ def test_graph_replica_in_float64_is_a_copy_in_that_precision():
     assert {g.dtype for g in twin.grads.values()} == {np.dtype(np.float64)}
     assert {name: param.tobytes() for name, param in graph.params.items()} == before
     assert noise.scale.dtype == np.float32
+
+
+def test_graph_replica_in_float64_has_its_constants_in_that_precision():
+    x = bg.Input("x", (2,))
+    factor = np.array([0.1, 0.2], np.float32)
+    graph = bg.Graph(x, x * factor + 1)
+    twin = graph.replica(np.float64)
+    np.testing.assert_array_equal(twin.forward(np.ones((1, 2))), [factor.astype(np.float64) + 1])
+    assert graph.forward(np.ones((1, 2), np.float32)).dtype == np.float32
+
+
+def test_graph_deep_copy_is_a_graph_with_parameters_of_its_own():
+    x, y = bg.Input("x"), bg.Input("y")
+    affine = bg.Affine(3, 3, rng=0, dtype=np.float64)
+    graph = bg.Graph(y, affine(bg.Graph(x, affine(x))(y)))
+    twin = copy.deepcopy(graph)
+    values = np.random.default_rng(0).normal(size=(2, 3))
+    expected = graph.forward(values)
+    np.testing.assert_array_equal(twin.forward(values), expected)
+    assert len(twin.leaves()) == 1
+    for param in twin.params.values():
+        param[...] = 0
+    np.testing.assert_array_equal(twin.forward(values), np.zeros((2, 3)))
+    np.testing.assert_array_equal(graph.forward(values), expected)
 
 
 def test_graph_replica_of_a_shared_layer_shares_it_too():

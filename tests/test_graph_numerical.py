@@ -146,6 +146,15 @@ def test_numerical_gradient_in_float32_divides_by_the_step_that_was_taken():
     assert x.tobytes() == before
 
 
+def test_numerical_gradient_of_a_step_lost_in_rounding_raises_value_error_and_puts_the_entry_back():
+    x = np.array([1e5], np.float32)
+    with pytest.raises(
+        ValueError, match=r"numerical_gradient: h = 0\.0001 is lost in rounding beside 100000 in float32"
+    ):
+        bg.numerical_gradient(bowl, x)
+    assert x[0] == 1e5
+
+
 def test_numerical_gradient_of_a_read_only_array_works_on_a_copy():
     x = np.array([3.0, 4.0])
     x.flags.writeable = False

@@ -140,6 +140,24 @@ def test_shapes_known_at_build_make_float32_parameters_unless_told(dtype, expect
         assert affine.params["W"].dtype == expected
 
 
+def test_shapes_tried_at_build_draw_nothing_from_a_layers_generator():
+    class Noise(bg.Layer):
+        def __init__(self):
+            self.rng = np.random.default_rng(0)
+
+        def forward(self, x):
+            self.rng.standard_normal(3)
+            return x + 0
+
+        def backward(self, dy):
+            return dy + 0
+
+    noise, x = Noise(), bg.Input("x", (3,))
+    state = noise.rng.bit_generator.state
+    bg.Graph(x, noise(x))
+    assert noise.rng.bit_generator.state == state
+
+
 def test_shapes_tried_at_build_suit_a_layer_of_ones_own_in_float64():
     class Scale(bg.Layer):
         def __init__(self):

@@ -131,6 +131,28 @@ def test_wiring_that_fails_leaves_nodes_and_layers_as_they_were():
     assert bg.Graph(x, y).forward(np.ones((1, 3), np.float32)).shape == (1, 2)  # and the right wiring still builds
 
 
+@pytest.mark.parametrize(
+    "held", [bg.ReLU(), [bg.ReLU()], (1, bg.ReLU()), {"act": bg.ReLU()}], ids=["layer", "list", "tuple", "dict"]
+)
+def test_wiring_of_a_layer_that_holds_layers_raises_type_error_naming_it_and_the_attribute(held):
+    class Block(bg.Layer):
+        def __init__(self):
+            self.inside = held
+
+        def forward(self, x):
+            return x + 0
+
+        def backward(self, dy):
+            return dy + 0
+
+    x = bg.Input("x")
+    node = Block()(x)
+    with raises(TypeError, f"Block ({node.where})", "holds layers of its own in 'inside'", "Graph"):
+        bg.Graph(x, node)
+    with raises(TypeError, "Block", "holds layers of its own in 'inside'", "Graph"):
+        bg.gradcheck(Block(), np.ones(3))
+
+
 def test_wiring_runs_each_layer_after_those_it_needs():
     x = bg.Input("x")
     a = bg.Neg(name="a")(x)

@@ -169,6 +169,13 @@ def test_net_of_a_size_below_1_raises_value_error_with_the_sizes(sizes):
         bg.MultiLayerNet(*sizes)
 
 
+@pytest.mark.parametrize("sizes", [50, "50", None, {50}])
+def test_net_of_hidden_sizes_that_are_no_list_raises_type_error_saying_what_came(sizes):
+    with pytest.raises(TypeError, match=r"MultiLayerNet: hidden_size_list must be a list of sizes.*got") as caught:
+        bg.MultiLayerNet(5, sizes, 3)
+    assert repr(sizes) in str(caught.value)
+
+
 @pytest.mark.parametrize("decay", [-0.1, float("inf"), float("nan")])
 def test_net_of_a_decay_out_of_range_raises_value_error_naming_it(decay):
     with pytest.raises(ValueError, match=rf"MultiLayerNet: weight_decay_lambda must be 0 or more; got {decay}"):

@@ -1,5 +1,7 @@
 """Net: predict, loss, accuracy, gradients, replicas and summary of any net made from nodes."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -180,6 +182,13 @@ def test_net_accuracy_of_two_classes_asks_that_all_outputs_lie_on_the_right_side
     assert net.accuracy(scores[:, :1], t[:, :1]) == 0.75
 
 
+def test_net_accuracy_of_sequences_counts_every_label():
+    scores = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 1.0], [0.0, 1.0]]])
+    labels = np.array([[0, 1, 1], [0, 0, 0]])
+    assert picker().accuracy(scores, labels) == picker().accuracy(scores, labels, 1) == 2 / 6
+    assert picker().accuracy(scores, np.eye(2)[labels]) == 2 / 6
+
+
 def test_net_accuracy_of_one_output_that_is_no_class_is_nan():
     x = bg.Input("x")
     net = bg.Net(x, bg.Identity()(x), bg.MeanSquaredLoss())
@@ -287,6 +296,23 @@ def test_net_numerical_gradient_leaves_a_float32_net_as_it_was():
         np.testing.assert_allclose(gradient, numerical[name], rtol=1e-5, atol=1e-5 * np.abs(numerical[name]).max())
 
 
+def test_net_numerical_gradient_beside_a_kink_is_that_of_the_branch_taken():
+    x = bg.Input("x", (2,))
+    net = bg.Net(x, bg.ReLU()(bg.Affine(2, 2, init=0.0, dtype=np.float64, name="enc")(x)), bg.MeanSquaredLoss())
+    net.params["enc.b"] = [1e-6, -1e-6]  # nearer to 0 than the step
+    values, t = np.zeros((1, 2)), np.array([[1.0, 1.0]])
+    numerical = net.numerical_gradient(values, t)
+    np.testing.assert_allclose(numerical["enc.b"], [1e-6 - 1.0, 0.0], rtol=1e-6, atol=1e-9)
+
+
+def test_net_numerical_gradient_of_a_net_with_a_generator_draws_nothing_from_it():
+    noise = Noise(3)
+    net = bg.Sequential(bg.Affine(3, 4, rng=0), noise)
+    state = noise.rng.bit_generator.state
+    net.numerical_gradient(X, T)
+    assert noise.rng.bit_generator.state == state
+
+
 # parameters
 
 
@@ -325,6 +351,28 @@ def test_net_replica_shares_the_parameters_also_once_it_has_run():
     net.params["head.b"] = [5.0, 6.0, 7.0, 8.0]
     np.testing.assert_array_equal(twin.params["head.b"], [5.0, 6.0, 7.0, 8.0])
     np.testing.assert_array_equal(twin.predict(X), net.predict(X))
+
+
+def test_net_replica_shares_every_parameter_where_layers_stand_in_several_nets():
+    shared = bg.Affine(3, 4, rng=0, name="shared")
+    one, two = bg.Sequential(shared, bg.Affine(4, 2, rng=1)), bg.Sequential(shared)
+    twins = [net.replica() for net in (one, two)]
+    for net, twin in zip((one, two), twins, strict=True):
+        twin.gradient(X, T % 2)
+        for name, param in net.params.items():
+            param[...] = 5.0
+            np.testing.assert_array_equal(twin.params[name], param)
+
+
+def test_net_deep_copy_is_a_net_with_parameters_of_its_own():
+    net = small_net()
+    expected = net.predict(X)
+    twin = copy.deepcopy(net)
+    np.testing.assert_array_equal(twin.predict(X), expected)
+    np.testing.assert_array_equal(twin.vector, net.vector)
+    twin.vector[:] = 0
+    np.testing.assert_array_equal(twin.predict(X), np.zeros((7, 4)))
+    np.testing.assert_array_equal(net.predict(X), expected)
 
 
 def test_net_replica_of_a_net_without_sizes_raises_runtime_error_unless_it_is_a_copy():

@@ -84,6 +84,27 @@ def test_sequential_of_a_graph_as_a_layer_runs_it():
     np.testing.assert_allclose(net.predict(X), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_sequential_of_a_table_first_takes_integers():
+    class Lookup(bg.Layer):
+        integer_inputs = ("i",)
+
+        def __init__(self):
+            self.add_param("table", np.arange(6.0).reshape(3, 2))
+
+        def forward(self, i):
+            self.saved = i
+            return self.params["table"][i]
+
+        def backward(self, dy):
+            self.grads["table"] = np.zeros((3, 2))
+            np.add.at(self.grads["table"], self.saved, dy)
+
+    net = bg.Sequential(Lookup(), loss=bg.MeanSquaredLoss())
+    np.testing.assert_array_equal(net.predict(np.array([2, 0])), [[4.0, 5.0], [0.0, 1.0]])
+    gradient = net.gradient(np.array([2, 2]), np.zeros((2, 2)))
+    np.testing.assert_array_equal(gradient["lookup1.table"], [[0, 0], [0, 0], [4, 5]])
+
+
 def test_sequential_of_one_layer_works():
     net = bg.Sequential(bg.Affine(3, 2, rng=0))
     np.testing.assert_array_equal(net.predict(X), bg.Affine(3, 2, rng=0).forward(X))

@@ -169,6 +169,17 @@ def test_optimizer_update_that_cannot_be_done_raises_and_moves_nothing(kind, spo
     assert optimizer.step == 1
 
 
+@pytest.mark.parametrize("kind", [bg.Momentum, bg.Adam])
+def test_optimizer_used_for_a_second_net_of_other_sizes_raises_value_error_and_moves_nothing(kind):
+    optimizer = kind()
+    optimizer.update({"b": np.ones(2), "W": np.ones((2, 3))}, {"b": np.ones(2), "W": np.ones((2, 3))})
+    other = {"b": np.ones(2), "W": np.ones((4, 3))}
+    with pytest.raises(ValueError, match=rf"{kind.__name__}\.update: 'W' is \(4, 3\), not as at its first step"):
+        optimizer.update(other, {"b": np.ones(2), "W": np.ones((4, 3))})
+    assert np.all(other["b"] == 1)
+    assert np.all(other["W"] == 1)
+
+
 @pytest.mark.parametrize(
     ("kind", "what", "bad"),
     [

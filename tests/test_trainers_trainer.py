@@ -275,6 +275,18 @@ def test_trainer_calls_its_callbacks_in_order():
     ]
 
 
+def test_trainer_takes_a_lone_function_or_callback_for_a_list_of_it():
+    events = []
+
+    class Watch(bg.Callback):
+        def on_start(self, trainer):
+            events.append("start")
+
+    train(Logistic(), epochs=2, callbacks=lambda trainer: events.append(trainer.epoch))
+    train(Logistic(), epochs=2, callbacks=Watch())
+    assert events == [1, 2, "start"]
+
+
 def test_trainer_callback_that_overrides_nothing_changes_nothing():
     assert bits(train(callbacks=[bg.Callback()])) == bits(train())
 
@@ -390,6 +402,28 @@ def test_trainer_with_nan_in_the_data_names_epoch_batch_and_sample_and_does_not_
     assert model.vector.tobytes() == keep.bits
 
 
+def test_trainer_with_nan_in_the_targets_names_the_sample_and_does_not_take_the_step():
+    t = RNG.normal(size=(50, 3)).astype(np.float32)
+    t[17, 1] = np.nan
+    model = bg.Sequential(bg.Affine(4, 3, rng=0), loss=bg.MeanSquaredLoss())
+    before = model.vector.tobytes()
+    with pytest.raises(
+        ValueError, match=r"Trainer\.fit: the loss is nan at epoch 1, batch 1: t_train\[17\] \(sample \d"
+    ):
+        train(model, t=t, batch_size=50)
+    assert model.vector.tobytes() == before
+
+
+def test_trainer_with_nan_in_the_test_set_names_the_sample_before_it_trains():
+    x = X.copy()
+    x[17, 2] = np.nan
+    model = net()
+    before = model.vector.tobytes()
+    with pytest.raises(ValueError, match=r"Trainer\.fit: x_test\[17\] holds NaN or infinity"):
+        train(model, test=(x, T))
+    assert model.vector.tobytes() == before
+
+
 def test_trainer_after_nan_in_the_data_goes_on_with_clean_data():
     x = X.copy()
     x[17, 2] = np.nan
@@ -402,8 +436,7 @@ def test_trainer_after_nan_in_the_data_goes_on_with_clean_data():
     assert np.isfinite(trainer.net.vector).all()
 
 
-@pytest.mark.parametrize("batch_size", [5, 50], ids=["many batches", "one batch"])
-def test_trainer_that_diverges_raises_floating_point_error_saying_when_and_where(batch_size):
+def test_trainer_that_diverges_raises_floating_point_error_saying_when_and_where():
     class Keep(bg.Callback):
         bits = b""
 
@@ -412,9 +445,9 @@ def test_trainer_that_diverges_raises_floating_point_error_saying_when_and_where
 
     keep, model = Keep(), net()
     with pytest.raises(
-        FloatingPointError, match=r"Trainer\.fit: the (loss is \S+|gradient is not finite) at "
+        FloatingPointError, match=r"Trainer\.fit: (the (loss is \S+|gradient is not finite) at |after epoch)"
     ) as caught:
-        train(model, bg.SGD(lr=1e10), batch_size=batch_size, epochs=20, callbacks=[keep])
+        train(model, bg.SGD(lr=1e10), batch_size=5, epochs=20, callbacks=[keep])
     message = str(caught.value)
     assert re.search(r"at epoch \d+, batch \d+", message)
     assert re.search(r"it begins in the (output of \w+\[\w+\] \(\S+\.py:\d+\)|parameter affine\d\.[Wb])", message)
@@ -428,6 +461,17 @@ def test_trainer_that_diverges_in_an_epochs_last_step_raises_floating_point_erro
     x, t = rng.normal(size=(10, 4)).astype(np.float32), rng.integers(3, size=10)
     with pytest.raises(FloatingPointError, match=r"Trainer\.fit: (the loss is \S+ at|after) epoch \d.*learning rate"):
         train(bg.TwoLayerNet(4, 5, 3, rng=0), bg.SGD(lr=1e10), x=x, t=t, batch_size=10, epochs=10)
+
+
+def test_trainer_whose_last_step_leaves_parameters_that_are_not_finite_says_so_after_the_epoch():
+    class Blow:
+        lr = 0.5
+
+        def update(self, params, grads):
+            params["W"][0, 0] = np.inf
+
+    with pytest.raises(FloatingPointError, match=r"after epoch 1 .*not finite.*learning rate often helps; it is 0\.5"):
+        train(Logistic(), Blow(), batch_size=50)
 
 
 def test_trainer_with_a_gradient_that_overflows_raises_floating_point_error_and_keeps_the_parameters():
@@ -528,6 +572,8 @@ def test_trainer_setting_that_is_none_raises_value_error_naming_it(option, bad):
         (Logistic(), "sgd", r"optimizer must have update\(\); got str sgd"),
         (Logistic(), None, r"optimizer must have update\(\); got NoneType None"),
         ("net", bg.SGD(), r"net must have loss_and_gradient\(\); got str net"),
+        (Logistic(), bg.SGD, r"optimizer must have update\(\); got type <class"),
+        (bg.TwoLayerNet, bg.SGD(), r"net must have loss_and_gradient\(\); got type <class"),
         (bg.ReLU(), bg.SGD(), r"net must have loss_and_gradient\(\); got ReLU"),
     ],
 )
