@@ -15,7 +15,7 @@ import common
 def as_text(image):
     """Return an image of 0..255 as lines of characters, darker ones for more ink."""
     ink = np.array(list(" .:+#"))[image.astype(int) * 5 // 256]
-    return "\n".join("".join(row).rstrip() for row in ink if row.any() and "".join(row).strip())
+    return "\n".join("".join(row).rstrip() for row in ink if "".join(row).strip())
 
 
 def main(argv=None):

@@ -114,7 +114,7 @@ def check_holds_no_layers(layer: Layer, where: str = "") -> None:
     if len(layer.parts()) > 1:
         return
     for name, value in vars(layer).items():
-        held = value if isinstance(value, list | tuple) else [value]
+        held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
         if any(isinstance(thing, Layer) for thing in held):
             raise TypeError(
                 f"{layer.title}{where}: holds layers of its own in {name!r}, which nothing outside can see. Join them "

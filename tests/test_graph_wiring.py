@@ -86,7 +86,7 @@ def test_wiring_of_one_input_twice_names_it():
         bg.Graph([x, x], x * 2)
 
 
-@pytest.mark.parametrize("given", [np.ones(2), ["y"], [1.0], [None], [bg.ReLU()]], ids=str)
+@pytest.mark.parametrize("given", [np.ones(2), ["y"], [1.0], [None], [bg.ReLU()]])
 def test_wiring_of_outputs_that_hold_no_nodes_raises_type_error_saying_what_came(given):
     x = bg.Input("x")
     with raises(TypeError, "Graph", "outputs must be nodes", "got"):

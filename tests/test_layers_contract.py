@@ -532,7 +532,9 @@ def test_layer_sized_says_whether_all_parameters_are_there(entry, case):
         assert not np.shares_memory(layer.grads[key], param)
 
 
-@pytest.mark.parametrize("entry", [entry for entry in LAYERS if entry.reference is references.affine], ids=str)
+@pytest.mark.parametrize(
+    "entry", [entry for entry in LAYERS if entry.reference is references.affine], ids=lambda entry: entry.name
+)
 @over_cases()
 def test_layer_sized_once_refuses_other_widths_and_stays(entry, case):
     layer, inputs = sized(entry, case)

@@ -115,7 +115,7 @@ def test_sequential_of_nothing_raises_value_error():
         bg.Sequential()
 
 
-@pytest.mark.parametrize("thing", [bg.ReLU, "relu", np.ones(3), None, [bg.ReLU()]], ids=str)
+@pytest.mark.parametrize("thing", [bg.ReLU, "relu", np.ones(3), None, [bg.ReLU()]])
 def test_sequential_of_something_that_is_no_layer_raises_type_error_saying_what_came(thing):
     with pytest.raises(TypeError, match=r"Sequential: takes layers, such as ReLU\(\); got "):
         bg.Sequential(bg.Affine(3, 2), thing)

@@ -79,7 +79,8 @@ class Trainer:
         self.net, self.optimizer = net, optimizer
         self.batch_size, self.epochs, self.sampling = batch_size, epochs, sampling
         self.rng = np.random.default_rng(seed)
-        self.callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
+        alone = callable(callbacks) or isinstance(callbacks, Callback)
+        self.callbacks: tuple[Any, ...] = (callbacks,) if alone else tuple(callbacks)  # type: ignore[arg-type]
         self.progress = Progress(progress)
         self.epoch = self.last_epoch = 0
         self.history = History()
