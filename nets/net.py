@@ -222,11 +222,11 @@ class Net:
         >>> import brickgrad as bg
         >>> print(bg.TwoLayerNet(784, 50, 10).summary())
         TwoLayerNet
-        name     layer    output      parameters
-        affine1  Affine   (N, 50)         39,250
-        relu1    ReLU     (N, 50)              0
-        affine2  Affine   (N, 10)            510
-        total                             39,760
+        name     layer   output     parameters
+        affine1  Affine  (N, 50)        39,250
+        relu1    ReLU    (N, 50)             0
+        affine2  Affine  (N, 10)           510
+        total                           39,760
         """
         rows = [("name", "layer", "output", "parameters")]
         for step in self.body.wiring.steps:

@@ -80,7 +80,7 @@ class Trainer:
         self.batch_size, self.epochs, self.sampling = batch_size, epochs, sampling
         self.rng = np.random.default_rng(seed)
         alone = callable(callbacks) or isinstance(callbacks, Callback)
-        self.callbacks: tuple[Any, ...] = (callbacks,) if alone else tuple(callbacks)  # type: ignore[arg-type]
+        self.callbacks: tuple[Any, ...] = (callbacks,) if alone else tuple(callbacks)
         self.progress = Progress(progress)
         self.epoch = self.last_epoch = 0
         self.history = History()
@@ -119,8 +119,9 @@ class Trainer:
                 self._call("on_batch")
         self.net.eval()
         self._check_last_step(x[samples], t[samples])
-        train_accuracy = self.net.accuracy(self._cast(x), t)
-        test_accuracy = None if test is None else self.net.accuracy(self._cast(test[0]), test[1])
+        with np.errstate(over="ignore", invalid="ignore"):  # of test data alone, no fault of training
+            train_accuracy = self.net.accuracy(self._cast(x), t)
+            test_accuracy = None if test is None else self.net.accuracy(self._cast(test[0]), test[1])
         self.history.record(losses, train_accuracy, test_accuracy, time.perf_counter() - start)
         self.epoch += 1
         self.progress.epoch(self)
