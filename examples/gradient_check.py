@@ -35,6 +35,7 @@ def main(argv=None):
     x, t = x_train[:3].astype(np.float64), t_train[:3]
     net = bg.TwoLayerNet(784, arguments.hidden, 10, rng=arguments.seed, dtype=np.float64)
     print(f"TwoLayerNet(784, {arguments.hidden}, 10), {net.vector.size:,} parameters, a batch of 3")
+    print(f"Differences take {2 * net.vector.size:,} forward passes: some 20 s with 50 hidden nodes.", flush=True)
 
     start = time.perf_counter()
     by_backprop = net.gradient(x, t)
@@ -42,9 +43,8 @@ def main(argv=None):
     by_differences = net.numerical_gradient(x, t)
     end = time.perf_counter()
     for name, gradient in by_backprop.items():
-        common.say(
-            f"{name} mean absolute difference", f"{np.abs(gradient - by_differences[name]).mean():.3g}", "near 0"
-        )
+        difference = np.abs(gradient - by_differences[name]).mean()
+        common.say(f"{name} mean absolute difference", f"{difference:.3g}  {'right' if difference < 1e-9 else 'WRONG'}")
     print(f"backpropagation took {1000 * (middle - start):.1f} ms, differences {end - middle:.1f} s\n")
 
     small = bg.MultiLayerNet(6, [5, 4], 3, activation="tanh", rng=arguments.seed)

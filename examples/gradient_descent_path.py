@@ -42,7 +42,11 @@ def main(argv=None):
     arguments = common.parser(__doc__, pictures=True, random=False).parse_args(argv)
     start = np.array([-3.0, 4.0])
     print("x0² + x1² from (-3, 4), 100 steps; learning rate")
-    for lr, texts in ((0.1, "[-6.1e-10 8.1e-10]"), (10.0, "far away: too large"), (1e-10, "hardly moved: too small")):
+    for lr, texts in (
+        (0.1, "[-6.1e-10 8.1e-10]"),
+        (10.0, "too large, it diverges"),
+        (1e-10, "too small, hardly moves"),
+    ):
         end = bg.gradient_descent(bowl, start, lr=lr, step_num=100)
         common.say(f"  {lr:g}", f"[{end[0]:.9g} {end[1]:.9g}]", texts)
     print("\n0.01x² + 0.1x from 0, learning rate 0.002, on the way to -5; steps")

@@ -1,7 +1,8 @@
 """Inference: what a trained net makes of the 10,000 test digits, one at a time and in batches.
 
 The predictions are the same; the time is not. A batch turns many small products into one large one, which NumPy's
-matrix product does far faster, and pays for Python once instead of a thousand times.
+matrix product does far faster, and pays for Python once instead of a thousand times. The pixels are standardized
+first: shifted and scaled to mean 0 and deviation 1 as measured on the training set, the test set by the same numbers.
 """
 
 import time
@@ -19,7 +20,11 @@ def main(argv=None):
     arguments = made.parse_args(argv)
 
     (x_train, t_train), (x_test, t_test) = bg.load_mnist()
+    print(f"pixels       mean {x_train.mean():6.3f}, deviation {x_train.std():.3f}")
     x_train, x_test = bg.standardize(x_train, x_test)  # mean 0 and deviation 1 a pixel, fitted on the training set
+    print(
+        f"standardized mean {abs(x_train.mean()):6.3f}, deviation {x_train.std():.3f} (pixels that are always 0 stay so)\n"
+    )
     x_test, t_test = x_test[: arguments.limit], t_test[: arguments.limit]
     net = bg.TwoLayerNet(784, 50, 10, "he", rng=arguments.seed)
     trainer = bg.Trainer(net, bg.SGD(lr=0.05), epochs=arguments.epochs, seed=arguments.seed, progress=False)

@@ -70,7 +70,7 @@ def draw_errors(plt):
         ylabel="error of the slope",
         title="The slope of exp at 1: too long a step, and too short a one",
     )
-    ax.annotate("round-off", (1e-13, 3e-2), ha="center")
+    ax.annotate("round-off", (3e-13, 3e-2))
     ax.annotate("the curve bends", (4e-3, 1e-6))
     ax.grid(alpha=0.3)
     ax.legend(loc="lower left")

@@ -3,7 +3,7 @@
 Two nets are ready, each with settings of its own:
 
   two-layer   Affine 784-50, ReLU, Affine 50-10; SGD, learning rate 0.1, 20 epochs: about 97 %
-  mlp         hidden layers of 256 and 100; Momentum, learning rate 0.05, weight decay 0.0001, 12 epochs: about 98 %
+  mlp         hidden layers of 400 and 100; Momentum, learning rate 0.1, after each epoch times 0.6, 8 epochs: above 98 %
 
 Every epoch prints a line. At the end come the learning curves, and a page of test digits with what the net makes of
 them. The same seed gives the same parameters, bit for bit: compare the SHA-256 that is printed.
@@ -20,38 +20,45 @@ import brickgrad as bg
 import common
 
 DEFAULTS = {
-    "two-layer": {"hidden": [50], "optimizer": "sgd", "lr": 0.1, "epochs": 20},
-    "mlp": {"hidden": [256, 100], "optimizer": "momentum", "lr": 0.05, "epochs": 12},
+    "two-layer": {"hidden": [50], "optimizer": "sgd", "lr": 0.1, "decay": 1.0, "epochs": 20},
+    "mlp": {"hidden": [400, 100], "optimizer": "momentum", "lr": 0.1, "decay": 0.6, "epochs": 8},
 }
 OPTIMIZERS = {"sgd": bg.SGD, "momentum": bg.Momentum, "adam": bg.Adam}
 
 
 def sizes(text):
-    """Read a list of sizes: 100 or 256,100."""
+    """Read a list of sizes: 100 or 400,100."""
     try:
         found = [int(part) for part in text.split(",")]
     except ValueError:
         found = []
     if not found or min(found) < 1:
-        raise argparse.ArgumentTypeError(f"must be sizes such as 50 or 256,100; got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be sizes such as 50 or 400,100; got {text!r}")
     return found
 
 
 def read_arguments(argv):
     """Read the command line; what is left open comes from the net's own settings."""
     made = common.parser(__doc__, pictures=True)
+    made.epilog = "Where two defaults are given, the first is for two-layer and the second for mlp."
     made.add_argument("--net", choices=DEFAULTS, default="two-layer", help="(default: two-layer)")
-    made.add_argument("--hidden", type=sizes, metavar="SIZES", help="sizes of the hidden layers (default: the net's)")
-    made.add_argument("--optimizer", choices=OPTIMIZERS, help="(default: the net's)")
-    made.add_argument("--lr", type=common.positive, help="learning rate (default: the net's; 0.001 for adam)")
-    made.add_argument("--epochs", type=common.whole(0), help="passes over the data (default: the net's)")
+    made.add_argument("--hidden", type=sizes, metavar="SIZES", help="sizes of the hidden layers (default: 50; 400,100)")
+    made.add_argument("--optimizer", choices=OPTIMIZERS, help="(default: sgd; momentum)")
+    made.add_argument("--lr", type=common.positive, help="learning rate (default: 0.1; for adam 0.001)")
+    made.add_argument("--decay", type=common.positive, help="times this is lr after each epoch (default: 1; 0.6)")
+    made.add_argument("--epochs", type=common.whole(0), help="passes over the data (default: 20; 8)")
     made.add_argument("--batch-size", type=common.whole(1), default=100, help="(default: 100)")
     made.add_argument(
         "--sampling", choices=("shuffle", "replacement"), default="shuffle",
         help="each digit once an epoch, or drawn anew each time as the texts do (default: shuffle)",
     )  # fmt: skip
     made.add_argument("--limit", type=common.whole(1), metavar="N", help="train on the first N images only")
-    made.add_argument("--data", metavar="FOLDER", help="another set in MNIST's format, such as Fashion-MNIST")
+    made.add_argument(
+        "--data",
+        type=common.folder_to_be,
+        metavar="FOLDER",
+        help="another set in MNIST's format, such as Fashion-MNIST",
+    )
     made.add_argument("--quiet", action="store_true", help="print the result alone")
     arguments = made.parse_args(argv)
     own = DEFAULTS[arguments.net]
@@ -69,7 +76,7 @@ def make_net(arguments, n_in, n_out):
     """Return the net that was asked for, its first weights drawn by the seed."""
     if arguments.net == "two-layer":
         return bg.TwoLayerNet(n_in, arguments.hidden[0], n_out, rng=arguments.seed)
-    return bg.MultiLayerNet(n_in, arguments.hidden, n_out, weight_decay_lambda=1e-4, rng=arguments.seed)
+    return bg.MultiLayerNet(n_in, arguments.hidden, n_out, rng=arguments.seed)
 
 
 def draw(arguments, net, history, x, t):
@@ -101,15 +108,21 @@ def run(arguments):
     optimizer = OPTIMIZERS[arguments.optimizer](lr=arguments.lr)
     if not arguments.quiet:
         print(f"{net.summary()}\n{optimizer}, seed {arguments.seed}")
+
+    def slow_down(trainer):
+        trainer.optimizer.lr *= arguments.decay
+
     trainer = bg.Trainer(
         net, optimizer, batch_size=arguments.batch_size, epochs=arguments.epochs, seed=arguments.seed,
-        sampling=arguments.sampling, progress=False if arguments.quiet else None,
+        sampling=arguments.sampling, callbacks=[slow_down], progress=False if arguments.quiet else None,
     )  # fmt: skip
     start = time.perf_counter()
     history = trainer.fit(x_train, t_train, x_test, t_test)
     seconds = time.perf_counter() - start
-    print(f"train accuracy {100 * net.accuracy(x_train, t_train):.2f} %")
-    print(f"test accuracy {100 * net.accuracy(x_test, t_test):.2f} %")
+    like_the_texts = arguments.net == "two-layer" and arguments.data is None and arguments.limit is None
+    train_texts, test_texts = ("   texts: 97.79 %", "   texts: 96.90 %") if like_the_texts else ("", "")
+    print(f"train accuracy {100 * net.accuracy(x_train, t_train):.2f} %{train_texts}")
+    print(f"test accuracy {100 * net.accuracy(x_test, t_test):.2f} %{test_texts}")
     print(f"{net.vector.size:,} parameters, {arguments.epochs} epochs in {seconds:.1f} s")
     print(f"SHA-256 of the parameters {hashlib.sha256(net.vector.tobytes()).hexdigest()}")
     draw(arguments, net, history, x_test, t_test)

@@ -99,7 +99,7 @@ class Input(Node):
     """A value that is handed in when the graph runs.
 
     Parameters
-        name : str. Shown in errors and drawings.
+        name : str. Shown in errors; the name of the graph's argument.
         shape : of one sample, without the batch axis; () for one number a sample. Default: unknown, anything goes,
             and shapes behind it are not checked before the graph runs.
         dtype : default float, any precision; int lets integers through, which have no gradient.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from brickgrad.layers import Array
+from brickgrad.layers.guard import as_array
 
 
 def numerical_diff(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Any:
@@ -18,14 +19,17 @@ def numerical_diff(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Any:
 
     Parameters
         f : function of one number (or, entry by entry, of an array).
-        x : number or array of floats.
+        x : number, list or array.
         h : float > 0, default 1e-4.
-    Errors       ValueError: h is not positive
+    Shapes       x any -> what f gives for it
+    Errors       ValueError: h is not positive. TypeError: x holds no numbers
     Example
         >>> print(numerical_diff(lambda x: 0.01 * x**2 + 0.1 * x, 5))
         0.1999999999990898
     """
     _check_step("numerical_diff", h)
+    if not isinstance(x, int | float):
+        x = _numbers("numerical_diff", x)
     return (f(x + h) - f(x - h)) / (2 * h)
 
 
@@ -50,9 +54,7 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
         array([6., 0.])
     """
     _check_step("numerical_gradient", h)
-    array = np.asarray(x)
-    if array.dtype.kind not in "iubf":
-        raise TypeError(f"numerical_gradient: x must hold numbers; got {type(x).__name__} {str(x)[:40]}.")
+    array = _numbers("numerical_gradient", x)
     if array.dtype.kind != "f" or not array.flags.writeable or not isinstance(x, np.ndarray):
         array = array.astype(np.float64)
     gradient = np.zeros(array.shape)
@@ -73,6 +75,13 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
         # In float64 the step is 2h, as the texts have it; in less, x ± h is rounded so much that what it became counts.
         gradient[index] = (above - below) / (2 * h if array.dtype == np.float64 else high - low)
     return gradient
+
+
+def _numbers(who: str, x: Any) -> Array:
+    array = as_array(x)
+    if array.dtype.kind not in "iubf":
+        raise TypeError(f"{who}: x must hold numbers; got {type(x).__name__} {str(x)[:40]}.")
+    return array
 
 
 def _check_step(who: str, h: float) -> None:

@@ -23,10 +23,10 @@ class Layer:
     """The base of all bricks: subclass it and write `forward` and `backward`.
 
     Parameters
-        name : str, optional. Shown in errors and drawings; names the parameters in a graph (`enc.W`).
+        name : str, optional. Shown in errors; names the parameters in a graph (`enc.W`).
     Attributes
         params, grads : dict of arrays by name. The parameters, and their gradients after `backward`.
-        training : bool. Whether the layer is being trained; dropout and batch normalization look at it.
+        training : bool. Whether the layer is being trained, for layers to which that makes a difference.
         saved : what `forward` keeps for `backward`. Reading it before a forward raises RuntimeError.
         integer_inputs : names of the inputs that may be integers (labels, indices) and then have no gradient.
         n_outputs : how many arrays `forward` returns.

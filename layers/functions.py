@@ -1,7 +1,13 @@
-"""The plain functions that the field's texts teach with: for one sample or a batch, for labels or one-hot."""
+"""The plain functions that the field's texts teach with: for one sample or a batch, for labels or one-hot.
+
+Each takes numbers, lists or arrays; arrays of floats keep their dtype, integers become float64. The activations give
+an array of their input's shape; the losses give one float. TypeError: what holds no numbers. ValueError: targets that
+do not fit the outputs.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -73,6 +79,8 @@ def softmax(x: Any) -> Array:
     array([1., 1.])
     """
     x = _floats("softmax", x)
+    if x.ndim and x.shape[-1] == 0:
+        raise ValueError(f"softmax: x must have at least one score a sample; got {x.shape}.")
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
     y: Array = powers / powers.sum(axis=-1, keepdims=True)
     return y
@@ -90,14 +98,14 @@ def _targets(who: str, y: Any, t: Any) -> tuple[Array, Array]:
 
 
 def mean_squared_error(y: Any, t: Any) -> float:
-    """½ Σ (y - t)²; of a batch (two axes), the mean over its samples.
+    """½ Σ (y - t)² over the last axis; of a batch, the mean over its samples.
 
     >>> t = np.array([0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
     >>> print(mean_squared_error(np.array([0.1, 0.05, 0.6, 0, 0.05, 0.1, 0, 0.1, 0, 0]), t))
     0.09750000000000003
     """
     y, t = _targets("mean_squared_error", y, t)
-    n_samples = max(len(y), 1) if y.ndim > 1 else 1
+    n_samples = max(math.prod(y.shape[:-1]), 1)
     return float(0.5 * np.sum((y - t) ** 2) / n_samples)
 
 
@@ -112,5 +120,5 @@ def cross_entropy_error(y: Any, t: Any) -> float:
     """
     y, t = _targets("cross_entropy_error", y, t)
     check_one_hot("cross_entropy_error", t, y.shape)
-    n_samples = max(len(y), 1) if y.ndim > 1 else 1
+    n_samples = max(math.prod(y.shape[:-1]), 1)
     return float(-np.sum(t * np.log(y + 1e-7)) / n_samples)

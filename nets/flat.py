@@ -1,4 +1,4 @@
-"""All parameters of a net in one vector, all gradients in another: optimizers and files then work on two arrays."""
+"""All parameters of a net in one vector, all gradients in another; the layers hold views of them."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class TwoLayerNet(MultiLayerNet):
     Parameters
         input_size, hidden_size, output_size : int.
         weight_init_std : float, default 0.01. The deviation of the weights' first values; or a name.
-        activation : "relu" (default), or "sigmoid" as in the texts' first version.
+        activation : as in MultiLayerNet, default "relu"; the texts' first version has "sigmoid".
         rng : numpy.random.Generator or seed, for the initial values.
         dtype : float32 (default) or float64.
     Shapes       x (N, input_size), t labels (N,) or one-hot (N, output_size)

@@ -25,6 +25,10 @@ class Net:
         x : Input. The data.
         scores : node. What `predict` gives: before the loss, so before softmax.
         loss : Layer of (scores, t), default SoftmaxWithLoss().
+    Shapes       x (N, ...), t labels (N,) or one-hot (N, classes), or what the loss takes
+    Dtype        that of x; the gradients are in the parameters'
+    Errors       TypeError: a loss that is no layer. ValueError: wiring or shapes that do not fit. RuntimeError:
+                 `params` while a lazily sized layer has no size
     Attributes
         body, graph : Graph. From x to the scores, and from x and t to the loss.
     Example
@@ -67,6 +71,8 @@ class Net:
         output under another loss there are no classes to be right about: nan.
         """
         x, t = np.asarray(x), np.asarray(t)
+        if x.ndim == 0 or t.ndim == 0:
+            raise ValueError(f"{self.title}.accuracy: x and t must have a batch axis; got {x.shape} and {t.shape}.")
         if len(x) == 0 or len(t) != len(x):
             raise ValueError(
                 f"{self.title}.accuracy: needs at least one sample and as many targets; got {len(x)} and {len(t)}."
@@ -111,7 +117,7 @@ class Net:
     def numerical_gradient(self, x: Any, t: Any, h: float = 1e-5) -> dict[str, Array]:
         """The gradient of the loss by central differences, in float64 on a copy: two forwards for each parameter.
 
-        Branches are replayed: a ReLU whose input crosses 0 within ±h, or dropout, does not spoil it.
+        Branches are replayed: a ReLU whose input crosses 0 within ±h does not spoil it.
         """
         twin = self.replica(np.float64)
         x = np.asarray(x)

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "layers": set(),
     "graph": {"layers"},
     "nets": {"layers", "graph"},
-    "trainers": {"graph"},
+    "trainers": {"layers", "graph"},
     "datasets": set(),
 }
 MODULES = sorted(module.name for module in pkgutil.walk_packages(brickgrad.__path__, "brickgrad."))

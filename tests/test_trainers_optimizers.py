@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import brickgrad as bg
-from brickgrad.trainers.optimizers import OPTIMIZERS
 
 SHAPES = {"W": (3, 4), "b": (4,), "k": (), "T": (2, 1, 3)}
 
@@ -239,11 +238,3 @@ def test_optimizer_of_ones_own_without_a_move_raises_type_error_saying_what_to_d
 
     with pytest.raises(TypeError, match=r"Empty: a subclass of Optimizer must define _move\(name, param, grad\)"):
         Empty(lr=0.1).update({"W": np.ones(1)}, {"W": np.ones(1)})
-
-
-def test_optimizers_by_name_are_the_classes():
-    assert {name: OPTIMIZERS[name] for name in ("sgd", "momentum", "adam")} == {
-        "sgd": bg.SGD,
-        "momentum": bg.Momentum,
-        "adam": bg.Adam,
-    }

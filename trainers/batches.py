@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .protocol import Array
+from brickgrad.layers import Array
 
 
 class Batches:

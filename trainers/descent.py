@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from brickgrad.graph import numerical_gradient
-
-from .protocol import Array
+from brickgrad.layers import Array
 
 
 def gradient_descent(

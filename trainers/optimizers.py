@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from .protocol import Array
+from brickgrad.layers import Array
 
 
 class Optimizer:
@@ -144,6 +143,3 @@ class Adam(Optimizer):
         v += (1 - self.beta2) * (np.square(grad) - v)
         rate = self.lr * float(np.sqrt(1 - self.beta2**self.step)) / (1 - self.beta1**self.step)
         param -= rate * m / (np.sqrt(v) + self.eps)
-
-
-OPTIMIZERS: dict[str, Any] = {"sgd": SGD, "momentum": Momentum, "adam": Adam}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import numpy as np
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from brickgrad.layers import Array
 
 
 class TrainableNet(Protocol):

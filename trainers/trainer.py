@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from brickgrad.layers import Array
+
 from .batches import Batches, check_batch_size, check_sampling
 from .history import History
 from .optimizers import Optimizer
 from .progress import Progress
-from .protocol import Array, TrainableNet
+from .protocol import TrainableNet
 
 
 class Callback:
@@ -43,11 +45,13 @@ class Trainer:
         seed : int or numpy.random.Generator, default 0. Draws the order of the samples.
         sampling : "shuffle" (default): each sample once an epoch, the last batch what is left; or "replacement".
         callbacks : of Callback, or functions of the trainer that are called after each epoch.
-        progress : None (default): a bar on a terminal or notebook, else a line an epoch; False for silence.
+        progress : None (default): a bar on a terminal or notebook, and a line an epoch everywhere; True asks for the
+            bar, "lines" for the lines alone, False for silence.
     Attributes
         epoch, history, batches : how many epochs are done, how they went, how the samples are cut up.
     Errors       ValueError: bad settings, no samples, lengths that differ, NaN in the data.
-                 FloatingPointError: a loss or gradient that is not finite. The step is not taken.
+                 TypeError: data that are no numbers, a net or optimizer that is none. FloatingPointError: a loss or
+                 gradient that is not finite; the step is not taken, unless it was an epoch's last.
     Example
         >>> import brickgrad as bg
         >>> net = bg.Sequential(bg.Affine(2, 8, rng=0), bg.Tanh(), bg.Affine(8, 2, rng=1))
