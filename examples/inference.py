@@ -20,10 +20,10 @@ def main(argv=None):
     arguments = made.parse_args(argv)
 
     (x_train, t_train), (x_test, t_test) = bg.load_mnist()
-    print(f"pixels       mean {x_train.mean():6.3f}, deviation {x_train.std():.3f}")
-    x_train, x_test = bg.standardize(x_train, x_test)  # mean 0 and deviation 1 a pixel, fitted on the training set
+    print(f"pixels        mean {x_train.mean():.3f}, deviation {x_train.std():.3f}")
+    x_train, x_test = bg.standardize(x_train, x_test)
     print(
-        f"standardized mean {abs(x_train.mean()):6.3f}, deviation {x_train.std():.3f} (pixels that are always 0 stay so)\n"
+        f"standardized  mean {abs(x_train.mean()):.3f}, deviation {x_train.std():.3f}; pixels that never vary are 0\n"
     )
     x_test, t_test = x_test[: arguments.limit], t_test[: arguments.limit]
     net = bg.TwoLayerNet(784, 50, 10, "he", rng=arguments.seed)

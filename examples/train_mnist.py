@@ -3,7 +3,7 @@
 Two nets are ready, each with settings of its own:
 
   two-layer   Affine 784-50, ReLU, Affine 50-10; SGD, learning rate 0.1, 20 epochs: about 97 %
-  mlp         hidden layers of 400 and 100; Momentum, learning rate 0.1, after each epoch times 0.6, 8 epochs: above 98 %
+  mlp         hidden layers of 400 and 100; Momentum, learning rate 0.1, times 0.6 an epoch, 8 epochs: above 98 %
 
 Every epoch prints a line. At the end come the learning curves, and a page of test digits with what the net makes of
 them. The same seed gives the same parameters, bit for bit: compare the SHA-256 that is printed.

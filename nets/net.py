@@ -155,6 +155,8 @@ class Net:
     @property
     def dtype(self) -> np.dtype[Any] | None:
         """The precision of the parameters; None while they have no sizes or where there are none."""
+        if self._flat is not None and self._flat.params:
+            return self._flat.vector.dtype
         return next((param.dtype for leaf in self.graph.leaves() for param in leaf.params.values()), None)
 
     def _laid_out(self) -> Flat:

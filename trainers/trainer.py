@@ -147,7 +147,8 @@ class Trainer:
         x = self._cast(x)
         loss = self.net.loss_and_gradient(x, t)
         grads = self.net.grads
-        if not np.isfinite(loss) or not all(map(_is_finite, grads.values())):
+        vector = getattr(self.net, "grad_vector", None)  # all gradients at once, where the net has them so
+        if not np.isfinite(loss) or not all(map(_is_finite, grads.values() if vector is None else [vector])):
             self._say_where_not_finite(loss, x, t, samples, f"epoch {self.epoch + 1}, batch {number}")
         self.optimizer.update(self.net.params, grads)
         return loss
