@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 
@@ -95,6 +94,8 @@ def load_idx(
 def _load(
     who: str, folder: Path, normalize: bool, flatten: bool, one_hot_label: bool, digests: Mapping[str, str]
 ) -> tuple[Split, Split]:
+    from concurrent.futures import ThreadPoolExecutor  # here, since logging comes with it and takes its time
+
     paths = [_find(who, folder, name) for name in _NAMES]
     with ThreadPoolExecutor(len(_NAMES)) as pool:
         arrays = list(pool.map(lambda name, path: _read(who, path, digests.get(name)), _NAMES, paths))
@@ -132,6 +133,8 @@ def _read(who: str, path: Path, expected: str | None) -> Array:
     """The array in `path`, whose decompressed bytes must have the SHA-256 that is expected, if any."""
     if expected is None:
         return read_array(who, path)
+    from concurrent.futures import ThreadPoolExecutor
+
     digest = hashlib.sha256()
     # One thread hashes a chunk while this one decompresses the next; neither holds the interpreter's lock.
     with ThreadPoolExecutor(1) as hasher:
