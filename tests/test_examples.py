@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import brickgrad as bg
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
 
@@ -110,6 +113,8 @@ def test_train_mnist_same_seed_gives_the_same_parameters_and_another_seed_others
         (["--hidden", "50,x"], "--hidden"),
         (["--hidden", "50,20"], "--net mlp"),
         (["--out", __file__], "is a file"),
+        (["--data", __file__], "is a file"),
+        (["--decay", "0"], "--decay"),
         (["--optimizer", "magic"], "--optimizer"),
     ],
 )
@@ -132,6 +137,33 @@ def test_train_mnist_that_fails_says_why_in_one_message_and_status_1(arguments, 
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_train_mnist_takes_another_set_of_the_format(tmp_path):
+    rng = np.random.default_rng(0)
+    for part, size in (("train", 60), ("t10k", 20)):
+        bg.write_idx(tmp_path / f"{part}-images-idx3-ubyte", rng.integers(256, size=(size, 6, 6)).astype(np.uint8))
+        bg.write_idx(tmp_path / f"{part}-labels-idx1-ubyte.gz", (np.arange(size) % 3).astype(np.uint8))
+    done = run(
+        "train_mnist.py", "--data", tmp_path, "--net", "mlp", "--hidden", "4,5", "--epochs", 2, "--out", tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{36 * 4 + 4 + 4 * 5 + 5 + 5 * 3 + 3} parameters, 2 epochs" in done.stdout
+    assert "texts:" not in done.stdout
+
+
+def test_example_show_opens_a_window_for_each_picture(tmp_path):
+    # Agg has no windows: what plt.show() would open is counted here instead.
+    code = (
+        f"import sys; sys.path.insert(0, {str(FOLDER)!r}); import matplotlib; matplotlib.use('Agg')\n"
+        "from matplotlib import pyplot as plt; plt.show = lambda: print('windows:', len(plt.get_fignums()))\n"
+        f"import show_digits; show_digits.main(['--count', '2', '--show', '--out', {str(tmp_path)!r}])\n"
+        f"import gradient_field; gradient_field.main(['--show', '--out', {str(tmp_path)!r}])"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"windows: (\d)", done.stdout) == ["1", "2", "3"]
 
 
 def test_train_mnist_without_matplotlib_trains_and_says_what_pictures_need(tmp_path):
