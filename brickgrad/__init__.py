@@ -4,6 +4,18 @@ Layers with forward and backward that snap together into graphs and nets, train 
 proved right by a gradient checker. See the README for a first net.
 """
 
+from .checker import (
+    ContractError,
+    ContractReport,
+    GradcheckReport,
+    GradcheckRow,
+    GradientError,
+    Guess,
+    RuleResult,
+    check_layer,
+    contract_tests,
+    gradcheck,
+)
 from .datasets import (
     IdxError,
     load_idx,
@@ -15,12 +27,9 @@ from .datasets import (
     write_idx,
 )
 from .graph import (
-    GradcheckReport,
-    GradientError,
     Graph,
     Input,
     Node,
-    gradcheck,
     numerical_diff,
     numerical_gradient,
 )
@@ -98,12 +107,16 @@ __all__ = [
     "ArrayDict",
     "Callback",
     "Concat",
+    "ContractError",
+    "ContractReport",
     "Div",
     "Exp",
     "Flatten",
     "GradcheckReport",
+    "GradcheckRow",
     "GradientError",
     "Graph",
+    "Guess",
     "History",
     "Identity",
     "IdxError",
@@ -122,6 +135,7 @@ __all__ = [
     "Pow",
     "ReLU",
     "Reshape",
+    "RuleResult",
     "Sequential",
     "Sigmoid",
     "SigmoidWithLoss",
@@ -133,6 +147,8 @@ __all__ = [
     "TrainableNet",
     "Trainer",
     "TwoLayerNet",
+    "check_layer",
+    "contract_tests",
     "cross_entropy_error",
     "gradcheck",
     "gradient_descent",

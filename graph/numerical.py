@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, overload
 
 import numpy as np
 
-from brickgrad.layers import Array
-from brickgrad.layers.guard import as_array
+from brickgrad.layers import Array, Layer
+from brickgrad.layers.guard import accept_inputs, as_array
+
+from .downstream import Downstream
+from .graph import Graph
+from .node import Input
 
 
 def numerical_diff(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Any:
@@ -33,26 +37,84 @@ def numerical_diff(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Any:
     return (f(x + h) - f(x - h)) / (2 * h)
 
 
-def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Array:
-    """The gradient of f at x by central differences, one entry at a time.
+class Differentiable(Protocol):
+    """A net, as far as it matters here."""
 
-    f gets x itself, with one entry moved by ±h: so x may be a parameter of the net that f runs. Each entry is put back
-    exactly, also when f raises. Integers, lists and arrays that cannot be written to are copied to float64 first, so
-    the step is never lost in rounding to a whole number.
+    graph: Graph
+
+    def numerical_gradient(self, x: Any, t: Any, h: float = 1e-5) -> dict[str, Array]:
+        """The gradient of its loss."""
+
+
+@overload
+def numerical_gradient(f: Layer | Differentiable, *inputs: Any, h: float = 1e-5) -> dict[str, Array]: ...
+@overload
+def numerical_gradient(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Array: ...
+def numerical_gradient(f: Any, *inputs: Any, **options: Any) -> Any:
+    """The gradient of f at x by central differences; or that of a net, graph or layer, parameter by parameter.
+
+    A function gets x itself, with one entry moved by ±h: so x may be a parameter of the net that f runs. Each entry is
+    put back exactly, also when f raises. Integers, lists and arrays that cannot be written to are copied to float64
+    first, so the step is never lost in rounding to a whole number.
+
+    A net's gradient is that of its loss on a batch, by its parameters' names. A graph's or layer's is that of the sum
+    of its outputs' entries (of its float outputs), by the names of its parameters and of its float inputs, but for
+    those with grad=False. They run on a float64 copy with the branches of one run (a ReLU's, say), in the mode they are
+    in, and are left bit for bit as they were. Only what lies behind a moved entry runs again.
 
     Parameters
-        f : function of an array, giving one number.
-        x : array with any number of axes.
-        h : float > 0, default 1e-4. For float32, f's round-off swamps most of what is seen: use float64.
-    Shapes       x any -> gradient as x
+        f : function of an array, giving one number; or a net, Graph or Layer.
+        x : array with any number of axes; the batch and its targets for a net, all inputs for a graph or layer.
+        h : float > 0, default 1e-4; 1e-5, and by name only, for a net, graph or layer. For a float32 array, f's
+            round-off swamps most of what is seen: use float64.
+    Shapes       x any -> gradient as x; a dict of them for a net, graph or layer
     Dtype        float64
-    Errors       ValueError: f gives more than one number, h is not positive. TypeError: x holds no numbers
+    Errors       ValueError: f gives more than one number, h is not positive, an input has the name of a parameter.
+                 TypeError: x holds no numbers, another number of inputs than f takes
     Example
         >>> numerical_gradient(lambda x: np.sum(x**2), np.array([3.0, 4.0])).round(6)
         array([6., 8.])
         >>> numerical_gradient(lambda x: np.sum(x**2), np.array([3, 0])).round(6)
         array([6., 0.])
+        >>> from brickgrad import Mul
+        >>> {name: gradient.round(6) for name, gradient in numerical_gradient(Mul(), [3.0, 4.0], [5.0, 6.0]).items()}
+        {'x': array([5., 6.]), 'y': array([3., 4.])}
     """
+    if isinstance(f, Layer):
+        return _layer_gradient(f, *inputs, **options)
+    if isinstance(getattr(f, "graph", None), Graph):
+        return f.numerical_gradient(*inputs, **options)
+    return _function_gradient(f, *inputs, **options)
+
+
+def _layer_gradient(layer: Layer, *inputs: Any, h: float = 1e-5) -> dict[str, Array]:
+    """The gradient of a layer's or graph's summed outputs, by the names of its parameters and inputs."""
+    _check_step("numerical_gradient", h)
+    arrays = accept_inputs(layer, inputs)
+    twin = layer.replica(np.float64)
+    downstream = Downstream(twin if isinstance(twin, Graph) else _alone(twin, arrays), arrays, h)
+    prefix = 0 if isinstance(layer, Graph) else len(downstream.graph.wiring.steps[0].name) + 1
+    params = {name[prefix:]: gradient for name, gradient in downstream.of_params().items()}
+    by_input = downstream.of_inputs()
+    both = [name for name in by_input if name in params]
+    if both:
+        raise ValueError(
+            f"numerical_gradient: gradients are given by name, so each name must stand for one array; in "
+            f"{layer.title} {both[0]!r} is a parameter and an input. Rename one."
+        )
+    return {**params, **by_input}
+
+
+def _alone(layer: Layer, arrays: Sequence[Array]) -> Graph:
+    """A graph of one layer, whose integer inputs are those that come as integers."""
+    names = [*layer.input_names, *(f"input {index}" for index in range(len(layer.input_names), len(arrays)))]
+    nodes = [Input(name, dtype=float if x.dtype.kind == "f" else int) for name, x in zip(names, arrays, strict=False)]
+    outputs = layer(*nodes)
+    return Graph(nodes, outputs)
+
+
+def _function_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Array:
+    """The gradient of a function of one array."""
     _check_step("numerical_gradient", h)
     array = _numbers("numerical_gradient", x)
     if array.dtype.kind != "f" or not array.flags.writeable or not isinstance(x, np.ndarray):

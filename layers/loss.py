@@ -15,9 +15,10 @@ from .memory import Array
 class SoftmaxWithLoss(Layer):
     """Cross entropy of softmax, averaged over the samples; for classes. Large scores are safe.
 
-        L = -(1/N) Σₙ Σₖ tₙₖ · ln softmax(xₙ)ₖ        dx = dL · (softmax(x) - t) / N
+        L = -(1/N) Σₙ Σₖ tₙₖ · ln softmax(xₙ)ₖ        dx = dL · (softmax(x) · Σₖ tₙₖ - t) / N
 
     Through ln softmax(x)ₖ = xₖ - m - ln Σⱼ e^(xⱼ - m), m = max x, so that scores of ±1e4 give finite, exact values.
+    Σₖ tₙₖ is 1 but for the rounding of targets that are no whole numbers.
 
     Shapes       x (..., classes); t labels (...) or one-hot (..., classes) -> L (); dx as x. N counts all samples
     Dtype        x float32 or float64; t any; the output's is x's
@@ -61,6 +62,7 @@ class SoftmaxWithLoss(Layer):
             rows = dx.reshape(-1, dx.shape[-1])
             rows[np.arange(t.size), t] -= 1
         else:
+            dx *= t.sum(axis=-1, keepdims=True)
             dx -= t
         dx *= dy / n_samples
         return dx, None

@@ -285,7 +285,7 @@ def _cross_entropy_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarra
     for index in samples:
         p = softmax_row([float(value) for value in x[index]])
         for k in range(x.shape[-1]):
-            dx[(*index, k)] = float(dy) * (p[k] - rows[index][k]) / len(samples)
+            dx[(*index, k)] = float(dy) * (p[k] * math.fsum(rows[index]) - rows[index][k]) / len(samples)
     return (dx, None), {}
 
 

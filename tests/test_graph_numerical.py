@@ -192,3 +192,109 @@ def test_numerical_gradient_of_the_texts_single_layer_net_is_softmax_minus_targe
     loss = bg.SoftmaxWithLoss()
     gradient = bg.numerical_gradient(lambda _: loss.forward((x @ W)[None], t[None]), W)
     np.testing.assert_allclose(gradient, np.outer(x, bg.softmax(x @ W) - t), rtol=1e-6, atol=1e-8)
+
+
+# of a layer, graph or net
+
+
+def test_numerical_gradient_of_a_layer_goes_by_names_of_parameters_and_inputs():
+    affine = bg.Affine(3, 2, rng=0, dtype=np.float64)
+    x = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 2.0]])
+    gradient = bg.numerical_gradient(affine, x)
+    assert list(gradient) == ["W", "b", "x"]
+    np.testing.assert_allclose(gradient["W"], x.sum(axis=0)[:, None] * np.ones(2), rtol=1e-8)
+    np.testing.assert_allclose(gradient["b"], [2.0, 2.0], rtol=1e-8)
+    np.testing.assert_allclose(gradient["x"], np.ones((2, 1)) * affine.params["W"].sum(axis=1), rtol=1e-8, atol=1e-9)
+
+
+def test_numerical_gradient_of_a_layer_sums_its_outputs_and_skips_integers():
+    gradient = bg.numerical_gradient(bg.Pow(), np.array([2.0, 3.0]), 2)
+    assert list(gradient) == ["x"]
+    np.testing.assert_allclose(gradient["x"], [4.0, 6.0], rtol=1e-8)
+    joined = bg.numerical_gradient(bg.Concat(), [1.0], [2.0, 3.0])
+    assert {name: value.tolist() for name, value in joined.items()} == {
+        "x": pytest.approx([1.0]),
+        "input 1": pytest.approx([1.0, 1.0]),
+    }
+
+
+def test_numerical_gradient_of_a_graph_leaves_inputs_out_that_want_none():
+    x, y = bg.Input("x", grad=False), bg.Input("y")
+    assert list(bg.numerical_gradient(bg.Graph([x, y], x * y), [2.0], [3.0])) == ["y"]
+
+
+def test_numerical_gradient_of_a_net_is_the_nets_own_with_its_penalty():
+    net = bg.MultiLayerNet(4, [5], 3, weight_decay_lambda=0.3, rng=0, dtype=np.float64)
+    x, t = np.random.default_rng(0).normal(size=(3, 4)), np.array([0, 2, 1])
+    numerical, gradient = bg.numerical_gradient(net, x, t), net.gradient(x, t)
+    assert list(numerical) == list(gradient)
+    for name, value in gradient.items():
+        np.testing.assert_allclose(numerical[name], value, rtol=1e-6, atol=1e-8)
+        np.testing.assert_array_equal(net.numerical_gradient(x, t)[name], numerical[name])
+
+
+class Draws(bg.Layer):
+    """Has a generator, a count of its runs and an inference mode."""
+
+    def __init__(self):
+        self.rng, self.runs = np.random.default_rng(0), 0
+
+    def forward(self, x):
+        self.runs += 1
+        self.saved = x
+        mask = self.branch(lambda: self.rng.random(x.shape) < 0.5)
+        return x * mask if self.training else x * 0.5
+
+
+def test_numerical_gradient_of_a_graph_leaves_it_bit_for_bit_as_it_was():
+    x, draws = bg.Input("x"), Draws()
+    graph = bg.Graph(x, draws(bg.Affine(3, 2, rng=0)(x)))
+    values = np.ones((2, 3), np.float32)
+    graph.forward(values)
+    before = (draws.rng.bit_generator.state, draws.runs, graph.saved, graph.memory, graph.training, draws.memory)
+    params = {name: param.tobytes() for name, param in graph.params.items()}
+    bg.numerical_gradient(graph, values)
+    after = (draws.rng.bit_generator.state, draws.runs, graph.saved, graph.memory, graph.training, draws.memory)
+    assert all(a is b or a == b for a, b in zip(after, before, strict=True))
+    assert {name: param.tobytes() for name, param in graph.params.items()} == params
+    assert (values == 1).all()
+    graph.eval()
+    np.testing.assert_allclose(bg.numerical_gradient(graph, values)["affine1.b"], [1.0, 1.0], rtol=1e-8)
+    assert not draws.training
+
+
+def test_numerical_gradient_of_a_layer_without_a_size_leaves_it_without():
+    lazy = bg.Affine(2, rng=0)
+    assert bg.numerical_gradient(lazy, np.ones((1, 3), np.float32))["W"].shape == (3, 2)
+    assert not lazy.sized
+
+
+def test_numerical_gradient_of_a_name_for_two_arrays_raises_value_error_naming_it():
+    class Scale(bg.Layer):
+        def __init__(self):
+            self.add_param("x", np.ones(2))
+
+        def forward(self, x):
+            return x * self.params["x"]
+
+    with pytest.raises(ValueError, match=r"numerical_gradient: .*in Scale 'x' is a parameter and an input"):
+        bg.numerical_gradient(Scale(), np.ones(2))
+
+
+@pytest.mark.parametrize("h", [0.0, -1e-4, float("nan")])
+def test_numerical_gradient_of_a_layer_or_net_by_no_step_raises_value_error_naming_it(h):
+    with pytest.raises(ValueError, match=rf"numerical_gradient: h must be positive; got {h}"):
+        bg.numerical_gradient(bg.Exp(), np.ones(2), h=h)
+    with pytest.raises(ValueError, match=rf"numerical_gradient: h must be positive; got {h}"):
+        bg.numerical_gradient(bg.TwoLayerNet(2, 3, 2, rng=0), np.ones((1, 2)), np.array([0]), h=h)
+
+
+def test_numerical_gradient_of_too_few_inputs_raises_type_error_saying_what_came():
+    with pytest.raises(TypeError, match=r"Mul\.forward: takes 2 inputs \(x, y\); got 1"):
+        bg.numerical_gradient(bg.Mul(), np.ones(2))
+
+
+def test_numerical_gradient_of_an_input_that_must_not_move_says_how_to_leave_it_out():
+    with pytest.raises(ValueError, match="must be one-hot or probabilities") as caught:
+        bg.numerical_gradient(bg.SoftmaxWithLoss(), np.zeros((1, 2)), np.array([[1.0, 0.0]]))
+    assert "moved the input t by ±1e-05" in caught.value.__notes__[0]

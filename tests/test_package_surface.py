@@ -14,10 +14,11 @@ import pytest
 import brickgrad
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("layers", "graph", "nets", "trainers", "datasets")
+PARTS = ("layers", "graph", "checker", "nets", "trainers", "datasets")
 MAY_IMPORT = {
     "layers": set(),
     "graph": {"layers"},
+    "checker": {"layers", "graph"},
     "nets": {"layers", "graph"},
     "trainers": {"layers", "graph"},
     "datasets": set(),

@@ -1,0 +1,185 @@
+"""Points without a derivative: found by the slopes of the two sides, and judged by what lies between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brickgrad.layers import Array
+
+from .report import PASS_RATIO
+from .slope import Line, draw, scale_of
+
+if TYPE_CHECKING:
+    from .subject import Block
+    from .verdict import Judge, Trial
+
+STEPS = tuple(10.0**-k for k in range(3, 12))
+SINGLE = 12  # how many outputs with a kink are looked at one by one
+
+
+@dataclass
+class Sides:
+    """Each output's slopes to the two sides of x along a line, how exact they are, and which have a kink at x."""
+
+    low: Array
+    high: Array
+    bar: Array
+    at_x: Array  # the two slopes differ however small the step
+    near: Array  # they differ at larger steps only: a kink lies near x
+
+
+@dataclass
+class Kinks:
+    """What was found of kinks for one block: in how many outputs, and how the outputs without one compare."""
+
+    at_x: bool
+    direction: Array
+    smooth_trial: Trial | None
+    outputs: Array
+    of: int
+
+    def note(self, judge: Judge, place: int) -> str:
+        """Where the kinks are, in words."""
+        if not self.at_x:
+            return ""
+        index = kink_index(judge, place, self.direction)
+        near = f" near index {index}" if index is not None else ""
+        count = f"{len(self.outputs)} of {self.of} outputs have no derivative there"
+        return f"kink{near}: {count}; backward's lies between the slopes of the two sides"
+
+
+def sides_of(line: Line, base: Array, noise: Array) -> Sides:
+    """The slopes to either side at falling steps: J(h) = D⁺(h) - D⁻(h) halves with h where forward is smooth, stays at
+    a kink at x, and vanishes once the step is smaller than the way to a kink near by.
+    """
+    with np.errstate(all="ignore"):
+        floor = np.maximum(noise, 4 * np.finfo(np.float64).eps * np.abs(base))
+        slopes = [((line.at(h) - base) / h, (base - line.at(-h)) / h, floor / h) for h in STEPS]
+        jumps = np.stack([np.abs(p - m) for p, m, _ in slopes])
+        jumps[~np.isfinite(jumps)] = np.inf
+        levels = np.stack([level for _, _, level in slopes])
+    last = len(STEPS) - 1
+    # The smallest step at which the noise is well below the largest jump seen down to there.
+    seen = np.where((jumps > 10 * levels) & np.isfinite(jumps), jumps, 0)
+    visible = (100 * levels < np.maximum.accumulate(seen, axis=0)) & np.isfinite(jumps)
+    chosen = last - np.argmax(visible[::-1], axis=0)
+    any_visible = visible.any(axis=0)
+    least = np.argmin(np.where(np.isfinite(jumps), jumps, 1e300) + levels, axis=0)
+    chosen = np.where(any_visible, chosen, least)
+    columns = np.arange(base.size)
+    here = jumps[chosen, columns]
+    largest = np.max(seen, axis=0)
+    larger = jumps[np.maximum(chosen - 1, 0), columns]
+    still = jumps[np.maximum(chosen - 2, 0), columns]
+    stands = (here > 0.5 * larger) & (here < 2 * larger) & (here > 0.1 * still) & (here < 3 * still)
+    at_x = any_visible & stands & (here > 0.1 * largest) & (here > 10 * levels[chosen, columns])
+    plus = np.stack([p for p, _, _ in slopes])[chosen, columns]
+    minus = np.stack([m for _, m, _ in slopes])[chosen, columns]
+    # A near kink: the jump stood still over some steps, then fell away by far more than smoothness explains.
+    with np.errstate(all="ignore"):
+        fell = jumps[1:] < 0.02 * jumps[:-1]
+        stood = jumps[:-1] > 100 * levels[:-1]
+    near = ~at_x & np.any(fell & stood & np.isfinite(jumps[:-1]) | ~np.isfinite(jumps[:-1]), axis=0)
+    bar = levels[chosen, columns] * 4 + np.where(at_x, 0, here)
+    return Sides(np.minimum(plus, minus), np.maximum(plus, minus), bar, at_x, near)
+
+
+def find_kinks(judge: Judge, place: int) -> Kinks | None:
+    """Whether kinks explain why backward and forward's values disagree; None where there are none at x or near it."""
+    from .verdict import ROUNDING, Trial
+
+    examined = judge.examined
+    block = examined.subject.blocks[place]
+    direction = judge.direction(block)
+    line = judge.line(block, direction, frozen=False)
+    sides = sides_of(line, examined.base, judge.noise(place, line))
+    kinked = sides.at_x | sides.near
+    _back_to_x(judge)
+    if not np.any(kinked):
+        return None
+    trial = None
+    smooth = ~sides.at_x
+    if np.any(smooth):
+        slope = judge.slope(place, direction)
+        value = np.where(sides.near, (sides.low + sides.high) / 2, slope.value)
+        bar = np.where(sides.near, sides.bar, slope.bar)
+        weights = examined.weights[0] * smooth
+        gradient = examined.subject.backward(weights)[place]
+        assert gradient is not None
+        analytic, numeric = float(np.sum(gradient * direction)), float(np.sum(weights * value))
+        spread = float(np.sum(np.abs(weights) * bar))
+        rounding = ROUNDING * float(np.sum(np.abs(gradient * direction))) + 1e-300
+        trial = Trial(analytic, numeric, spread, spread + rounding)
+    return Kinks(bool(np.any(sides.at_x)), direction, trial, np.flatnonzero(sides.at_x), kinked.size)
+
+
+def kinked_fault(judge: Judge, place: int, kinks: Kinks) -> str:
+    """What is wrong at the kinks, or "": each output's gradient must lie between the slopes of the two sides."""
+    examined = judge.examined
+    block = examined.subject.blocks[place]
+    outputs = kinks.outputs
+    if len(outputs) > SINGLE:
+        outputs = judge.rng.choice(outputs, SINGLE, replace=False)
+    one_way = scale_of(block.array)
+    lines = [one_way, -one_way] + [one_way * draw(judge.rng, block.array.shape) for _ in range(2)]
+    lines += [one_way * judge.rng.uniform(0.5, 1.5, block.array.shape)]
+    found = []
+    for direction in lines:
+        line = judge.line(block, direction, frozen=False)
+        found.append(sides_of(line, examined.base, judge.noise(place, line)))
+    _back_to_x(judge)
+    for output in outputs:
+        weights = np.zeros_like(examined.base)
+        weights[output] = 1.0
+        gradient = examined.subject.backward(weights)[place]
+        assert gradient is not None
+        for direction, sides in zip(lines, found, strict=True):
+            slope = float(np.sum(gradient * direction))
+            low, high = float(sides.low[output]), float(sides.high[output])
+            bar = float(sides.bar[output]) + 1e-9 * float(np.sum(np.abs(gradient * direction)))
+            if not low - PASS_RATIO * bar <= slope <= high + PASS_RATIO * bar:
+                return (
+                    f"ties: at a kink the slope of output {output} is {low:.6g} to one side, {high:.6g} to the other; "
+                    f"backward's is {slope:.6g}, which is not between"
+                )
+    return ""
+
+
+def kink_index(judge: Judge, place: int, direction: Array) -> tuple[int, ...] | None:
+    """One entry whose own movement meets the kink, found by halving."""
+    examined = judge.examined
+    block = examined.subject.blocks[place]
+
+    def kinked(mask: Array) -> bool:
+        line = judge.line(block, direction * mask, frozen=False)
+        return bool(np.any(sides_of(line, examined.base, judge.noise(place, line)).at_x))
+
+    index = halve(block, kinked)
+    _back_to_x(judge)
+    return index
+
+
+def halve(block: Block, found: Callable[[Array], bool]) -> tuple[int, ...] | None:
+    """An entry of a block for which `found(mask)` holds, by halving the mask; None where it is lost on the way."""
+    candidates = np.arange(block.array.size)
+
+    def holds(part: Array) -> bool:
+        mask = np.zeros(block.array.size)
+        mask[part] = 1.0
+        return found(mask.reshape(block.array.shape))
+
+    while len(candidates) > 1:
+        middle = len(candidates) // 2
+        candidates = candidates[:middle] if holds(candidates[:middle]) else candidates[middle:]
+    if not len(candidates) or not holds(candidates):
+        return None
+    return tuple(int(i) for i in np.unravel_index(candidates[0], block.array.shape))
+
+
+def _back_to_x(judge: Judge) -> None:
+    """Run the real forward at x again, so that replays and backward are of x."""
+    judge.examined.subject.forward()

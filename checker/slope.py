@@ -1,0 +1,201 @@
+"""The derivative of forward along a line, from its values alone, with an error bar that can be believed.
+
+Central differences at a ladder of steps are extrapolated to step 0 by Neville's tableau; each output keeps the entry
+of the tableau with the smallest error. A row counts only where successive differences at least halve, or sit at the
+level of the noise: without that rule the extrapolation settles at wrong values. The noise of forward is measured, not
+assumed: where forward loses digits inside (a mean of 10⁴ taken off), 4ε of the output would be far too little.
+
+Source       Ridders (1982); Moré & Wild (2011) for the noise; see docs/gradient-checking.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from brickgrad.layers import Array
+
+from .subject import Block, Subject
+
+EPS = float(np.finfo(np.float64).eps)
+FIRST_STEP, ROWS, MORE_ROWS = 0.1, 14, 10  # the further rows are for outputs that the first leave open
+CONFIRM_STEPS = tuple(EPS ** (1 / 3) * 4.0**-k for k in range(9))  # 6e-6 down to 1e-10, in pairs of neighbours
+
+
+class Line:
+    """The outputs along x + t·d, where x is one block of a subject; the block is put back after each look."""
+
+    def __init__(self, subject: Subject, block: Block, direction: Array, *, frozen: bool = True) -> None:
+        self.subject, self.block, self.direction, self.frozen = subject, block, direction, frozen
+        self._base = block.array.copy()
+
+    def at(self, t: float) -> Array:
+        """The outputs at x + t·d."""
+        array = self.block.array
+        try:
+            np.add(self._base, t * self.direction, out=array)
+            return self.subject.forward(frozen=self.frozen)
+        finally:
+            array[...] = self._base
+
+
+@dataclass
+class Slope:
+    """The derivative of each output along a line, its error bar, and central differences at the smallest steps."""
+
+    value: Array
+    bar: Array
+    steps: list[float]
+    central: list[Array]
+
+    def project(self, weights: Array) -> tuple[float, float]:
+        """The derivative of Σ v·y, and its bar."""
+        return float(np.sum(weights * self.value)), float(np.sum(np.abs(weights) * self.bar))
+
+
+def scale_of(x: Array) -> Array:
+    """How far each entry of a direction goes: the entry's own size, kept between 1e-3 and 1 times the deviation.
+
+    Capped by the deviation because values far from 0 but close to each other (an offset of 10⁴ before batch norm) must
+    not be thrown about by their offset; the size itself where all are alike.
+
+    >>> scale_of(np.array([1e4 - 1, 1e4 + 1]))
+    array([1., 1.])
+    """
+    deviation = float(np.std(x)) if x.size else 0.0
+    size = np.abs(x)
+    if deviation <= 1e-12 * float(np.max(size, initial=0.0)):
+        deviation = float(np.sqrt(np.mean(np.square(x)))) if x.size else 0.0
+        return np.full(x.shape, deviation or 1.0)
+    scale: Array = np.maximum(np.minimum(size, deviation), 1e-3 * deviation)
+    return scale
+
+
+def draw(rng: np.random.Generator, shape: tuple[int, ...] | int) -> Array:
+    """Numbers of size 0.5 to 1.5 and either sign: none near 0, none alike."""
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
+
+
+def rounding_of(subject: Subject, base: Array, rng: np.random.Generator, looks: int = 3) -> Array:
+    """What rounding does to each output, seen by moving all that forward depends on by an ulp or two, a few times."""
+    seen = np.zeros_like(base)
+    own = [block.array.copy() for block in subject.blocks]
+    for _ in range(looks):
+        for block, array in zip(subject.blocks, own, strict=True):
+            block.array[...] = array * (1 + 2 * EPS * rng.choice([-1.0, 1.0], array.shape))
+        moved = np.abs(subject.forward(frozen=True) - base)
+        np.maximum(seen, np.where(np.isfinite(moved), moved, 0), out=seen)
+    for block, array in zip(subject.blocks, own, strict=True):
+        block.array[...] = array
+    return seen
+
+
+def noise_of(line: Line, base: Array, rounding: Array) -> Array:
+    """The noise of each output near x: what rounding does, and what second differences show at steps too small for any
+    curvature.
+    """
+    reach = float(np.max(np.abs(line._base), initial=0.0)) / float(np.max(np.abs(line.direction), initial=1e-300))
+    step = max(1e-9, 16 * EPS * reach)
+    second = np.abs((line.at(step) - base) + (line.at(-step) - base))
+    seen = np.maximum(np.where(np.isfinite(second), second, 0), rounding)
+    typical = float(np.median(seen)) if seen.size else 0.0
+    return np.asarray(np.maximum(seen, typical))
+
+
+def differentiate(
+    line: Line, base: Array, noise: Array, *, rows: int = ROWS, confirm: bool = True, good: float = 1e-11
+) -> Slope:
+    """The derivative of every output along a line; `base` are the outputs at x, `noise` as `noise_of` gives it.
+
+    It stops once the error of every output is at the noise, or `good` of the derivative itself.
+    """
+    value, bar = np.zeros_like(base), np.full(base.shape, np.inf)
+    finite = np.isfinite(base)
+    step, up, down = _first_step(line, finite)
+    previous: list[Array] = []
+    previous_rho: list[Array] = []
+    before = np.full(base.shape, np.inf)  # the last difference of two neighbouring rows
+    halved = np.zeros(base.shape, bool)
+    steps, central = [], []
+    with np.errstate(all="ignore"):
+        for k in range(rows + MORE_ROWS):
+            if k:
+                step /= 2
+                up, down = line.at(step), line.at(-step)
+            rho0 = np.maximum(noise, 2 * EPS * (np.abs(up) + np.abs(down))) / step
+            row, rho = [(up - down) / (2 * step)], [rho0]
+            steps.append(step)
+            central.append(row[0])
+            if k:
+                difference = np.abs(row[0] - previous[0])
+                halves = (difference <= before / 2) & np.isfinite(before)
+                settled = halves & halved | (difference <= 2 * rho0)
+                before, halved = difference, halves
+                for j in range(1, k + 1):
+                    power = 4.0**j
+                    row.append((power * row[j - 1] - previous[j - 1]) / (power - 1))
+                    rho.append((power * rho[j - 1] + previous_rho[j - 1]) / (power - 1))
+                    error = np.maximum(np.abs(row[j] - row[j - 1]), np.abs(row[j] - previous[j - 1])) + rho[j]
+                    better = settled & (error < bar)
+                    np.copyto(value, row[j], where=better)
+                    np.copyto(bar, error, where=better)
+                largest = float(np.max(np.abs(value[finite]), initial=0.0))
+                enough = np.maximum(8 * rho0, np.maximum(good * np.abs(value), 1e-14 * largest))
+                if np.all((bar <= enough) | ~finite):
+                    break
+                if k >= rows - 1 and np.all((bar <= 1e-7 * np.abs(value)) | (bar <= 64 * rho0) | ~finite):
+                    break
+            previous, previous_rho = row, rho
+    slope = Slope(value, bar, steps, central)
+    if confirm or not np.all(np.isfinite(bar[finite])):
+        _confirm(line, slope, noise, finite, min(step, CONFIRM_STEPS[0]))
+    slope.value[~finite], slope.bar[~finite] = 0, 0
+    return slope
+
+
+def _first_step(line: Line, finite: Array) -> tuple[float, Array, Array]:
+    """The first step, and forward's values there: 0.1, or less where an output would leave its domain."""
+    step = FIRST_STEP
+    while True:
+        up, down = line.at(step), line.at(-step)
+        if step < 1e-9 or np.all(np.isfinite(up[finite]) & np.isfinite(down[finite])):
+            return step, up, down
+        step /= 8
+
+
+def _confirm(line: Line, slope: Slope, noise: Array, finite: Array, first: float) -> None:
+    """Look again at small steps; where that disagrees with the tableau, it is right, and its larger bar counts.
+
+    A pair of steps is enough where all outputs agree; further ones follow while some have no good value yet.
+    """
+    steps = [step for step in CONFIRM_STEPS if step <= first * 1.001]
+    last: Array | None = None
+    value, bar = slope.value.copy(), np.full(slope.bar.shape, np.inf)
+    for count, step in enumerate(steps):
+        up, down = line.at(step), line.at(-step)
+        with np.errstate(all="ignore"):
+            now = (up - down) / (2 * step)
+            rho = np.maximum(noise, 2 * EPS * (np.abs(up) + np.abs(down))) / step
+            slope.steps.append(step)
+            slope.central.append(now)
+            if last is None:
+                last = now
+                continue
+            error = np.abs(now - last) + rho
+            better = (error < bar) & np.isfinite(error)
+            np.copyto(value, now, where=better)
+            np.copyto(bar, error, where=better)
+            last = now
+            differs = np.abs(value - slope.value) > bar + slope.bar
+            unknown = ~np.isfinite(slope.bar) & (bar > 1e-6 * np.abs(value))
+            if count >= 1 and not np.any((differs | unknown) & finite):
+                break
+    with np.errstate(all="ignore"):
+        wrong = (np.abs(value - slope.value) > bar + slope.bar) | ~np.isfinite(slope.bar)
+    np.copyto(slope.value, value, where=wrong)
+    np.copyto(slope.bar, np.where(np.isfinite(bar), bar, np.inf), where=wrong)
+
+
+Slopes = Callable[[Array], Slope]

@@ -1,0 +1,188 @@
+"""One gradient judged: slopes along random directions, backward's beside those of forward's values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from brickgrad.layers import Array
+
+from .examined import Examined
+from .kinks import Kinks, find_kinks, kinked_fault
+from .report import FAIL_RATIO, MISS, PASS_RATIO, GradcheckRow, worst_verdict
+from .slope import EPS, Line, Slope, differentiate, draw, noise_of, rounding_of, scale_of
+from .subject import Block
+
+DIRECTIONS, MORE = 2, 4  # random directions for each block, and further ones where the first leave it open
+ROUNDING = 200 * EPS  # what backward's own round-off may be, as a share of Σ|g·d|
+
+
+@dataclass
+class Trial:
+    """One direction with one of the weights: both slopes, what their difference may be, and its multiple."""
+
+    analytic: float
+    numeric: float
+    bar: float
+    allowed: float
+    order: int = 0
+
+    @property
+    def ratio(self) -> float:
+        """|analytic - numeric| as a multiple of what is allowed."""
+        off = abs(self.analytic - self.numeric)
+        return off / self.allowed if off else 0.0
+
+
+@dataclass
+class Judge:
+    """Judges the blocks of one examined subject."""
+
+    examined: Examined
+    rng: np.random.Generator
+    rounding: Array | None = None
+    noises: dict[int, Array] = field(default_factory=dict)
+
+    def line(self, block: Block, direction: Array, *, frozen: bool = True) -> Line:
+        """A line through x."""
+        return Line(self.examined.subject, block, direction, frozen=frozen)
+
+    def noise(self, place: int, line: Line) -> Array:
+        """The noise of forward as one block moves, measured once."""
+        if place not in self.noises:
+            if self.rounding is None:
+                self.rounding = rounding_of(self.examined.subject, self.examined.base, self.rng)
+            self.noises[place] = noise_of(line, self.examined.base, self.rounding)
+        return self.noises[place]
+
+    def direction(self, block: Block, mask: Array | None = None) -> Array:
+        """A random direction in units of the block's entries; 0 where a mask is off."""
+        direction = scale_of(block.array) * draw(self.rng, block.array.shape)
+        return direction if mask is None else direction * mask
+
+    def slope(self, place: int, direction: Array) -> Slope:
+        """The derivative of every output along a direction."""
+        line = self.line(self.examined.subject.blocks[place], direction)
+        return differentiate(line, self.examined.base, self.noise(place, line))
+
+    def gradient(self, which: int, place: int) -> Array:
+        """What backward gives for one of the weights."""
+        gradient = self.examined.gradients[which][place]
+        assert gradient is not None
+        return gradient
+
+    def trials(self, place: int, direction: Array) -> list[Trial]:
+        """One direction, held against backward for each of the weights."""
+        slope = self.slope(place, direction)
+        return [self._trial(slope, place, direction, which) for which in range(len(self.examined.weights))]
+
+    def is_wrong(self, place: int, mask: Array) -> bool:
+        """Whether backward is wrong along a random direction over some entries: one quick look."""
+        direction = self.direction(self.examined.subject.blocks[place], mask)
+        line = self.line(self.examined.subject.blocks[place], direction)
+        slope = differentiate(line, self.examined.base, self.noise(place, line), rows=5, confirm=False, good=1e-9)
+        return any(self._trial(slope, place, direction, which).ratio > FAIL_RATIO for which in range(2))
+
+    def _trial(self, slope: Slope, place: int, direction: Array, which: int) -> Trial:
+        gradient, weights = self.gradient(which, place), self.examined.weights[which]
+        with np.errstate(all="ignore"):
+            analytic = float(np.sum(gradient * direction))
+            numeric, bar = slope.project(weights)
+            rounding = ROUNDING * float(np.sum(np.abs(gradient * direction))) + 1e-300
+        trial = Trial(analytic, numeric, bar, bar + rounding)
+        if trial.ratio > FAIL_RATIO:
+            trial.order = _order(slope, weights, analytic, numeric)
+        return trial
+
+    def judge(self, place: int) -> GradcheckRow:
+        """The row of one block, by random directions."""
+        block = self.examined.subject.blocks[place]
+        if not block.array.size or not self.examined.base.size:
+            return GradcheckRow(block.name, block.array.shape, None, 0.0, 0.0, 0.0, 0.0, "pass", note="empty")
+        trials = [t for _ in range(DIRECTIONS) for t in self.trials(place, self.direction(block))]
+        verdict = _settle([t.ratio for t in trials])
+        note = ""
+        if verdict != "pass":  # first of all, is the noise larger than was seen?
+            more = rounding_of(self.examined.subject, self.examined.base, self.rng, looks=12)
+            self.noises[place] = np.maximum(self.noises[place], more)
+            trials = [t for _ in range(DIRECTIONS) for t in self.trials(place, self.direction(block))]
+            verdict = _settle([t.ratio for t in trials])
+        if verdict != "pass":
+            kinks = find_kinks(self, place)
+            if kinks is not None:
+                return self._judge_kinks(place, kinks, trials)
+            per = len(self.examined.weights)
+            for _ in range(MORE):
+                trials += self.trials(place, self.direction(block))
+            good = [max(t.ratio for t in trials[i : i + per]) for i in range(0, len(trials), per)]
+            verdict, note = _after_more(good, trials)
+        worst = max(trials, key=lambda t: t.ratio if np.isfinite(t.ratio) else np.inf)
+        return self._row(place, worst, verdict, note)
+
+    def _judge_kinks(self, place: int, kinks: Kinks, trials: list[Trial]) -> GradcheckRow:
+        """Outputs with no kink must agree as ever; those with one must lie between the slopes of its two sides."""
+        smooth = kinks.smooth_trial
+        if smooth is not None and smooth.ratio > PASS_RATIO:
+            return self._row(place, smooth, "fail" if smooth.ratio > FAIL_RATIO else "inconclusive")
+        fault = kinked_fault(self, place, kinks)
+        if fault:
+            return self._row(place, max(trials, key=lambda t: t.ratio), "fail", fault)
+        shown = smooth or min(trials, key=lambda t: t.ratio)
+        return self._row(place, shown, "kink" if kinks.at_x else "pass", kinks.note(self, place))
+
+    def _row(self, place: int, trial: Trial, verdict: str, note: str = "") -> GradcheckRow:
+        block = self.examined.subject.blocks[place]
+        finds = np.inf
+        gradient = self.gradient(0, place)
+        with np.errstate(all="ignore"):
+            typical = float(np.sqrt(np.mean(np.square(gradient * scale_of(block.array)))))
+        if typical > 0:
+            finds = PASS_RATIO * trial.allowed * (2 / MISS ** (1 / DIRECTIONS)) ** 2 / typical
+        return GradcheckRow(
+            block.name,
+            block.array.shape,
+            None,
+            trial.analytic,
+            trial.numeric,
+            trial.bar,
+            trial.ratio,
+            verdict,
+            finds,
+            note,
+        )
+
+
+def _settle(ratios: list[float]) -> str:
+    worst = max((r if np.isfinite(r) else np.inf for r in ratios), default=0.0)
+    return "pass" if worst <= PASS_RATIO else "fail" if worst > FAIL_RATIO else "inconclusive"
+
+
+def _after_more(worst_of_each: list[float], trials: list[Trial]) -> tuple[str, str]:
+    """The verdict once more directions were tried: a fault shows in nearly all, a bar that was too short in one.
+
+    A fail is confirmed by the remainder |F(h) - F(-h) - 2ha|: it falls with the first power of h where backward is
+    wrong, with the third where it is right.
+    """
+    failed = sum(not ratio <= FAIL_RATIO for ratio in worst_of_each)
+    passed = sum(ratio <= PASS_RATIO for ratio in worst_of_each)
+    orders = [t.order for t in trials if t.order]
+    if failed * 2 > len(worst_of_each):
+        if orders and sum(order == 3 for order in orders) * 2 > len(orders):
+            return "inconclusive", "slopes differ, but the remainder falls as it does where backward is right"
+        return "fail", ""
+    if passed == len(worst_of_each) - 1 and not failed:
+        return "pass", ""
+    return "inconclusive", f"of {len(worst_of_each)} directions {passed} agree and {failed} differ"
+
+
+def _order(slope: Slope, weights: Array, analytic: float, numeric: float) -> int:
+    """The order in h of the remainder: 3 where slopes at small steps close in on backward's, 1 where they stay away."""
+    offs = [abs(float(np.sum(weights * central)) - analytic) for central in slope.central]
+    small = [off for off in offs[-2:] if np.isfinite(off)]
+    return 3 if small and max(small) < 0.3 * abs(numeric - analytic) else 1
+
+
+def verdict_of(rows: list[GradcheckRow]) -> str:
+    """The verdict over several rows."""
+    return worst_verdict([row.verdict for row in rows])
