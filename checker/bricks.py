@@ -164,6 +164,17 @@ def _own(value: Array) -> Array:
     return np.array(value, np.float64) if value.dtype.kind == "f" else value.copy()
 
 
+def _say_all_entries(reports: Sequence[GradcheckReport]) -> str:
+    """How many entries full mode compared in the bricks, and the one that is furthest off."""
+    rows = [(title, row) for report in reports for title, row in report.all_rows() if row.entries is not None]
+    count = sum(row.entries[0].size for _, row in rows if row.entries is not None)
+    if not rows:
+        return "no entries were compared one by one"
+    title, worst = max(rows, key=lambda pair: pair[1].ratio)
+    furthest = f"{worst.name} of {title} is furthest off, {worst.ratio:.2g} × what is allowed"
+    return f"{count:,} entries compared, brick by brick; {furthest}"
+
+
 def check_graph(
     graph: Graph, inputs: Sequence[Array], seed: tuple[int, ...], mode: str, title: str, whole: Any = None
 ) -> GradcheckReport:
@@ -185,4 +196,6 @@ def check_graph(
             found = total.guess
     share = sum(report.forwards for report in reports) / max(len(reports), 1)
     verdict = worst_verdict([total.verdict, *(report.verdict for report in reports)])
+    if mode == "full":
+        total = replace(total, notes=(*total.notes, _say_all_entries(reports)))
     return replace(total, verdict=verdict, guess=found, bricks=reports, forwards=total.forwards + share + 1, mode=mode)

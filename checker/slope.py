@@ -29,13 +29,14 @@ class Line:
 
     def __init__(self, subject: Subject, block: Block, direction: Array, *, frozen: bool = True) -> None:
         self.subject, self.block, self.direction, self.frozen = subject, block, direction, frozen
-        self._base = block.array.copy()
+        self._base, self._moved = block.array.copy(), np.empty_like(direction)
 
     def at(self, t: float) -> Array:
         """The outputs at x + t·d."""
         array = self.block.array
         try:
-            np.add(self._base, t * self.direction, out=array)
+            np.multiply(self.direction, t, out=self._moved)
+            np.add(self._base, self._moved, out=array)
             return self.subject.forward(frozen=self.frozen)
         finally:
             array[...] = self._base
