@@ -47,8 +47,8 @@ def check_subject(
     verdict = worst_verdict([row.verdict for row in rows])
     if examined.faults:
         verdict = "fail"
-    elif verdict == "pass" and not rows and (examined.notes or not can_judge):
-        verdict = "inconclusive"
+    elif not np.all(np.isfinite(examined.base)) or (not rows and (examined.notes or not can_judge)):
+        verdict = worst_verdict([verdict, "inconclusive"])
     best = examined.faults[0] if examined.faults else next((g for g in guesses if g is not None), None)
     subject = examined.subject
     return GradcheckReport(

@@ -180,6 +180,8 @@ def factor_by_slice(clues: Clues) -> Guess | None:
     for count in range(given.ndim - 1, 0, -1):
         for axes in itertools.combinations(range(given.ndim), count):
             each = np.mean(ratio, axis=axes, keepdims=True)
+            if ratio.size < 2 * each.size or each.size < 2:
+                continue
             if not clues.same(given * each, true):
                 continue
             if np.all(np.abs(each - 1) < 0.25):

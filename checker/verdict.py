@@ -59,6 +59,10 @@ class Judge:
     def direction(self, block: Block, mask: Array | None = None) -> Array:
         """A random direction in units of the block's entries; 0 where a mask is off."""
         direction = scale_of(block.array) * draw(self.rng, block.array.shape)
+        if not np.all(np.isfinite(self.examined.base)):  # entries of outputs that are not finite are left out
+            for given in self.examined.gradients:
+                gradient = given[self.examined.subject.blocks.index(block)]
+                direction[~np.isfinite(gradient)] = 0.0
         return direction if mask is None else direction * mask
 
     def slope(self, place: int, direction: Array) -> Slope:
@@ -70,6 +74,8 @@ class Judge:
         """What backward gives for one of the weights."""
         gradient = self.examined.gradients[which][place]
         assert gradient is not None
+        if not np.all(np.isfinite(self.examined.base)):
+            return np.where(np.isfinite(gradient), gradient, 0.0)
         return gradient
 
     def trials(self, place: int, direction: Array) -> list[Trial]:
