@@ -53,6 +53,8 @@ def examine(make: Callable[[], Subject], rng: np.random.Generator, upstream: Arr
             first = subject.backward(examined.weights[0], writeable=False)
             examined.gradients = [first]
             _compare_bytes(examined, before, "backward")
+            for name in sorted(subject.replaced):
+                examined.add("mutation", f"backward puts another array in the place of {name}: it changes it", name)
             judge_each(examined, first)
             judge_calls(examined, first)
     except Exception as error:

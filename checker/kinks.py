@@ -96,7 +96,7 @@ def find_kinks(judge: Judge, place: int) -> Kinks | None:
     block = examined.subject.blocks[place]
     direction = judge.direction(block)
     line = judge.line(block, direction, frozen=False)
-    sides = sides_of(line, examined.base, judge.noise(place, line))
+    sides = sides_of(line, examined.base, judge.rounded())
     kinked = sides.at_x | sides.near
     _back_to_x(judge)
     if not np.any(kinked):
@@ -130,7 +130,7 @@ def kinked_fault(judge: Judge, place: int, kinks: Kinks) -> str:
     found = []
     for direction in lines:
         line = judge.line(block, direction, frozen=False)
-        found.append(sides_of(line, examined.base, judge.noise(place, line)))
+        found.append(sides_of(line, examined.base, judge.rounded()))
     _back_to_x(judge)
     for output in outputs:
         weights = np.zeros_like(examined.base)
@@ -156,7 +156,7 @@ def kink_index(judge: Judge, place: int, direction: Array) -> tuple[int, ...] | 
 
     def kinked(mask: Array) -> bool:
         line = judge.line(block, direction * mask, frozen=False)
-        return bool(np.any(sides_of(line, examined.base, judge.noise(place, line)).at_x))
+        return bool(np.any(sides_of(line, examined.base, judge.rounded()).at_x))
 
     index = halve(block, kinked)
     _back_to_x(judge)

@@ -39,9 +39,7 @@ class ObjectSubject(Subject):
             return {f"params[{place}]": array for place, array in enumerate(params) if _is_floats(array)}
         attributes = vars(self.thing) if hasattr(self.thing, "__dict__") else {}
         return {
-            name: array
-            for name, array in attributes.items()
-            if _is_floats(array) and not name.startswith("d") and self._may_have_gradient(name)
+            name: array for name, array in attributes.items() if _is_floats(array) and self._may_have_gradient(name)
         }
 
     def _may_have_gradient(self, name: str) -> bool:
@@ -71,22 +69,20 @@ class ObjectSubject(Subject):
     def _attributes(self) -> dict[str, Any]:
         return {b.name: getattr(self.thing, f"d{b.name}", None) for b in self.blocks if not b.is_input}
 
-    def rebound(self) -> list[str]:
-        """The parameters that were replaced by other arrays since: they are put back."""
-        held, found = self._params(), []
+    def put_back(self) -> None:
+        """Put the parameters' own arrays back where a run, an update of the weights say, has set others."""
+        held, params = self._params(), getattr(self.thing, "params", None)
         for block in self.blocks:
             now = held.get(block.name)
             if block.is_input or now is None or now is block.array:
                 continue
-            found.append(block.name)
-            params = getattr(self.thing, "params", None)
+            self.replaced.add(block.name)
             if isinstance(params, dict):
                 params[block.name] = block.array
             elif isinstance(params, list):
-                params[int(block.name[7:-1])] = block.array
+                params[int(block.name[len("params[") : -1])] = block.array
             else:
                 setattr(self.thing, block.name, block.array)
-        return found
 
 
 def copy_of(thing: Any) -> Any:

@@ -10,7 +10,6 @@ Source       Ridders (1982); Moré & Wild (2011) for the noise; see docs/gradien
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,13 +93,17 @@ def rounding_of(subject: Subject, base: Array, rng: np.random.Generator, looks: 
 
 
 def noise_of(line: Line, base: Array, rounding: Array) -> Array:
-    """The noise of each output near x: what rounding does, and what second differences show at steps too small for any
-    curvature.
+    """The noise of each output near x: what rounding does, and what fourth differences show at steps too small for any
+    curvature to show in them.
     """
     reach = float(np.max(np.abs(line._base), initial=0.0)) / float(np.max(np.abs(line.direction), initial=1e-300))
-    step = max(1e-9, 16 * EPS * reach)
-    second = np.abs((line.at(step) - base) + (line.at(-step) - base))
-    seen = np.maximum(np.where(np.isfinite(second), second, 0), rounding)
+    step = max(3e-8, 256 * EPS * reach)
+    seen = rounding
+    for t in (step, 0.37 * step):
+        with np.errstate(all="ignore"):
+            far, near = line.at(2 * t) + line.at(-2 * t), line.at(t) + line.at(-t)
+            fourth = np.abs((far - 2 * base) - 4 * (near - 2 * base)) / 4
+        seen = np.maximum(seen, np.where(np.isfinite(fourth), fourth, 0))
     typical = float(np.median(seen)) if seen.size else 0.0
     return np.asarray(np.maximum(seen, typical))
 
@@ -169,34 +172,34 @@ def _first_step(line: Line, finite: Array) -> tuple[float, Array, Array]:
 def _confirm(line: Line, slope: Slope, noise: Array, finite: Array, first: float) -> None:
     """Look again at small steps; where that disagrees with the tableau, it is right, and its larger bar counts.
 
-    A pair of steps is enough where all outputs agree; further ones follow while some have no good value yet.
+    A pair of steps is enough where all outputs agree; further ones follow while some do not. Where a smaller step
+    brings two neighbours no closer, that is noise, and all steps are granted as much.
     """
-    steps = [step for step in CONFIRM_STEPS if step <= first * 1.001]
-    last: Array | None = None
     value, bar = slope.value.copy(), np.full(slope.bar.shape, np.inf)
-    for count, step in enumerate(steps):
-        up, down = line.at(step), line.at(-step)
-        with np.errstate(all="ignore"):
+    at = np.full(slope.bar.shape, first)  # the step that each value is from
+    last: Array | None = None
+    gap_before = np.zeros_like(value)
+    noise = noise.copy()
+    with np.errstate(all="ignore"):
+        for count, step in enumerate(step for step in CONFIRM_STEPS if step <= first * 1.001):
+            up, down = line.at(step), line.at(-step)
             now = (up - down) / (2 * step)
-            rho = np.maximum(noise, 2 * EPS * (np.abs(up) + np.abs(down))) / step
             slope.steps.append(step)
             slope.central.append(now)
-            if last is None:
-                last = now
-                continue
-            error = np.abs(now - last) + rho
-            better = (error < bar) & np.isfinite(error)
-            np.copyto(value, now, where=better)
-            np.copyto(bar, error, where=better)
+            if last is not None:
+                gap = np.abs(now - last)
+                np.maximum(noise, np.where((count > 1) & (gap > gap_before / 2), gap * step, 0), out=noise)
+                error = gap + np.maximum(noise, 2 * EPS * (np.abs(up) + np.abs(down))) / step
+                better = (error < bar) & np.isfinite(error)
+                for array, new in ((value, now), (bar, error), (at, step)):
+                    np.copyto(array, new, where=better)
+                np.maximum(bar, noise / at, out=bar, where=np.isfinite(bar))
+                gap_before = gap
+                differs = np.abs(value - slope.value) > bar + slope.bar
+                unknown = ~np.isfinite(slope.bar) & (bar > 1e-6 * np.abs(value))
+                if not np.any((differs | unknown) & finite):
+                    break
             last = now
-            differs = np.abs(value - slope.value) > bar + slope.bar
-            unknown = ~np.isfinite(slope.bar) & (bar > 1e-6 * np.abs(value))
-            if count >= 1 and not np.any((differs | unknown) & finite):
-                break
-    with np.errstate(all="ignore"):
         wrong = (np.abs(value - slope.value) > bar + slope.bar) | ~np.isfinite(slope.bar)
     np.copyto(slope.value, value, where=wrong)
-    np.copyto(slope.bar, np.where(np.isfinite(bar), bar, np.inf), where=wrong)
-
-
-Slopes = Callable[[Array], Slope]
+    np.copyto(slope.bar, bar, where=wrong)

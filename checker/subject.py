@@ -40,6 +40,7 @@ class Subject:
         self.shapes: list[tuple[int, ...]] = []
         self.forwards = 0
         self.last_weights = np.zeros(0)
+        self.replaced: set[str] = set()  # parameters that a run has put other arrays in place of
         self.dice = Dice([])
 
     def forward(self, *, frozen: bool = False) -> Array:
@@ -75,6 +76,7 @@ class Subject:
         """Run backward; return the gradients themselves, one for each block."""
         with np.errstate(all="ignore"):
             d_inputs = _several(self.run_back(d_outputs))
+        self.put_back()
         if len(d_inputs) < len(self.inputs):  # many a loss gives one gradient for its scores, and none for the targets
             d_inputs = (*d_inputs, *[None] * (len(self.inputs) - len(d_inputs)))
         gradients = self.param_gradients()
@@ -122,6 +124,9 @@ class Subject:
         finally:
             for array, writeable in zip(arrays, before, strict=True):
                 array.flags.writeable = writeable
+
+    def put_back(self) -> None:
+        """Undo what a run has done to where the parameters stand; note it in `replaced`."""
 
     def run(self, inputs: list[Array]) -> Any:
         """Call forward."""

@@ -51,10 +51,14 @@ class Judge:
     def noise(self, place: int, line: Line) -> Array:
         """The noise of forward as one block moves, measured once."""
         if place not in self.noises:
-            if self.rounding is None:
-                self.rounding = rounding_of(self.examined.subject, self.examined.base, self.rng)
-            self.noises[place] = noise_of(line, self.examined.base, self.rounding)
+            self.noises[place] = noise_of(line, self.examined.base, self.rounded())
         return self.noises[place]
+
+    def rounded(self) -> Array:
+        """What rounding does to the outputs, measured once. A kink does not count as noise here."""
+        if self.rounding is None:
+            self.rounding = rounding_of(self.examined.subject, self.examined.base, self.rng)
+        return self.rounding
 
     def direction(self, block: Block, mask: Array | None = None) -> Array:
         """A random direction in units of the block's entries; 0 where a mask is off."""
@@ -111,6 +115,7 @@ class Judge:
         note = ""
         if verdict != "pass":  # first of all, is the noise larger than was seen?
             more = rounding_of(self.examined.subject, self.examined.base, self.rng, looks=12)
+            self.rounding = np.maximum(self.rounded(), more)
             self.noises[place] = np.maximum(self.noises[place], more)
             trials = [t for _ in range(DIRECTIONS) for t in self.trials(place, self.direction(block))]
             verdict = _settle([t.ratio for t in trials])

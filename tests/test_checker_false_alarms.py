@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 
 import zoo
 
-CHECKS = int(os.environ.get("GRADCHECKS", "600"))
+CHECKS = int(os.environ.get("GRADCHECKS", "300"))
 HALF = settings(
     max_examples=CHECKS // 2, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )

@@ -1,0 +1,159 @@
+"""The checker on objects of no class of ours: where their parameters are found, and what they may do."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import brickgrad as bg
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(5, 3))
+W, B = RNG.normal(size=(3, 4)), RNG.normal(size=4)
+
+
+class Attributes:
+    """As the texts write it: W and dW."""
+
+    def __init__(self, scale=1.0):
+        self.W, self.b, self.scale = W.copy(), B.copy(), scale
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout * self.scale, dout.sum(axis=0)
+        return dout @ self.W.T
+
+
+class Dicts(Attributes):
+    """params and grads by name."""
+
+    def __init__(self, scale=1.0):
+        super().__init__(scale)
+        self.params, self.grads = {"W": self.W, "b": self.b}, {}
+        del self.W, self.b
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["W"] + self.params["b"]
+
+    def backward(self, dout):
+        self.grads = {"W": self.x.T @ dout * self.scale, "b": dout.sum(axis=0)}
+        return dout @ self.params["W"].T
+
+
+class Lists(Attributes):
+    """params and grads in order."""
+
+    def __init__(self, scale=1.0):
+        super().__init__(scale)
+        self.params, self.grads = [self.W, self.b], [np.zeros_like(W), np.zeros_like(B)]
+
+    def backward(self, dout):
+        dx = super().backward(dout)
+        self.grads[0][...], self.grads[1][...] = self.dW, self.db
+        return dx
+
+
+FOUND = {Attributes: ["W", "b"], Dicts: ["W", "b"], Lists: ["params[0]", "params[1]"]}
+
+
+@pytest.mark.parametrize("kind", FOUND, ids=lambda kind: kind.__name__)
+def test_object_parameters_are_found_and_checked(kind):
+    report = bg.gradcheck(kind(), X)
+    assert report.verdict == "pass", report
+    assert [row.name for row in report.rows] == [*FOUND[kind], "x"]
+
+
+@pytest.mark.parametrize("kind", FOUND, ids=lambda kind: kind.__name__)
+def test_object_with_a_wrong_parameter_gradient_fails_there(kind):
+    report = bg.gradcheck(kind(scale=0.5), X)
+    assert [row.verdict for row in report.rows] == ["fail", "pass", "pass"]
+    assert report.guess.kind == "factor"
+
+
+def test_object_in_float32_is_checked_in_float64_and_left_as_it_is():
+    thing = Attributes()
+    thing.W, thing.b = thing.W.astype(np.float32), thing.b.astype(np.float32)
+    before = thing.W.tobytes(), dict(vars(thing))
+    assert bg.gradcheck(thing, X.astype(np.float32))
+    assert (thing.W.tobytes(), dict(vars(thing))) == before
+
+
+def test_object_that_replaces_its_weights_in_backward_fails_by_name():
+    class Updating(Attributes):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            self.W = self.W - 0.1 * self.dW
+            return dx
+
+    report = bg.gradcheck(Updating(), X)
+    assert report.verdict == "fail"
+    assert (report.guess.kind, report.guess.where) == ("mutation", ("W",))
+
+
+def test_object_with_one_gradient_for_two_inputs_has_it_checked_for_the_first():
+    class Loss:
+        def forward(self, x, t):
+            self.x, self.t = x, t
+            return np.sum((x - t) ** 2)
+
+        def backward(self, dout=1):
+            return 2 * (self.x - self.t) * dout
+
+    report = bg.gradcheck(Loss(), X, np.ones_like(X))
+    assert [(row.name, row.verdict) for row in report.rows] == [("x", "pass")]
+
+
+def test_object_holding_layers_has_their_generators_set_back():
+    class Dropout:
+        def __init__(self):
+            self.rng = np.random.default_rng(0)
+
+        def forward(self, x):
+            self.mask = self.rng.random(x.shape) > 0.3
+            return x * self.mask
+
+        def backward(self, dout):
+            return dout * self.mask
+
+    class Twice:
+        def __init__(self):
+            self.layers = [Dropout(), Dropout()]
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer.forward(x)
+            return x
+
+        def backward(self, dout):
+            for layer in reversed(self.layers):
+                dout = layer.backward(dout)
+            return dout
+
+    thing = Twice()
+    state = thing.layers[0].rng.bit_generator.state
+    assert bg.gradcheck(thing, X)
+    assert thing.layers[0].rng.bit_generator.state == state
+
+
+def test_object_that_cannot_be_copied_raises_type_error_saying_so():
+    thing = Attributes()
+    thing.lock = threading.Lock()
+    with pytest.raises(TypeError, match="works on a copy, and Attributes cannot be copied"):
+        bg.gradcheck(thing, X)
+
+
+def test_object_with_an_unset_gradient_fails_by_name():
+    class Forgetful(Attributes):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            del self.db
+            return dx
+
+    report = bg.gradcheck(Forgetful(), X)
+    assert report.verdict == "fail"
+    assert report.guess.where == ("b",)
+    assert "sets no gradient of b" in str(report)
