@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -17,57 +17,58 @@ PASS_RATIO, FAIL_RATIO = 2.0, 10.0
 MISS = 1e-3  # the chance of a miss for which a row says how small a wrong entry may be
 
 
-KINDS = {
-    "sign": "the gradient has the wrong sign",
-    "factor": "a constant factor too many or too few: N, 1/N, 2, the kernel's area, 1 - p",
-    "transposed": "a gradient, or the weight it is made with, is transposed",
-    "flipped": "the gradient is mirrored along an axis",
-    "order": "slices along an axis stand in the wrong order: channels swapped",
-    "shifted": "the gradient is off by one along an axis",
-    "swapped": "two gradients are exchanged",
-    "summed over all": "every entry is the sum of all",
-    "missing sum": "a sum over a broadcast axis is missing",
-    "wrong axis": "summed, or normalized, over the wrong axis",
-    "mean term": "a term constant along an axis is missing, as the mean's in a normalization",
-    "variance term": "a term proportional to x - mean is missing, as the variance's in a normalization",
-    "coupling": "only the diagonal of the Jacobian is there: what one entry does to the others is left out",
-    "missing factor": "a parameter or an input is missing from the product, or stands there once too often",
-    "statistic": "a power of the deviation is wrong",
-    "small constant": "off by a little everywhere: a small constant such as eps is left out",
-    "overwritten": "of several contributions to one entry only one is kept: = instead of +=",
-    "dropped": "one of several contributions to one entry is left out",
-    "fan-out": "a graph adds up the gradients of several uses wrongly",
-    "border": "wrong at the border only: padding, stride or a crop",
-    "stale": "backward uses something kept from an earlier forward",
-    "not reset": "the second backward differs from the first: something adds up",
-    "not linear": "backward is not linear in what comes in",
-    "mutation": "an array that was handed in is written to",
-    "aliased": "two gradients share memory",
-    "layout": "the result depends on how the incoming gradient lies in memory",
-    "precision": "computed in less than float64",
-    "not finite": "NaN or infinity where forward is finite",
-    "mask": "the true gradient is 0 where a mask is off, and backward's is not",
-    "ties": "at a tie the gradient is more than any choice gives: counted twice",
-    "at the output": "the derivative is taken at y, not at x",
-    "zeroed": "single entries are 0, or left out",
-    "shape": "a gradient has the wrong shape",
-    "raised": "backward raised an error",
-    "random": "forward gives other values each time",
-    "frozen": "with branches replayed, forward gives other values",
-}
-
-
 class GradientError(AssertionError):
     """A gradient that backward gives is not the derivative of forward, or the check could not tell."""
 
 
 @dataclass(frozen=True)
 class Guess:
-    """What is wrong, or probably is: a kind (one of `KINDS`), a sentence for people, and the names of the gradients."""
+    """What is wrong, or probably is: a kind, a sentence for people, and the names of the gradients.
+
+    Attributes
+        kind, text, where : the kind is one of KINDS.
+        KINDS : what each kind means.
+    """
 
     kind: str
     text: str
     where: tuple[str, ...] = ()
+    KINDS: ClassVar[dict[str, str]] = {
+        "sign": "the gradient has the wrong sign",
+        "factor": "a constant factor too many or too few: N, 1/N, 2, the kernel's area, 1 - p",
+        "transposed": "a gradient, or the weight it is made with, is transposed",
+        "flipped": "the gradient is mirrored along an axis",
+        "order": "slices along an axis stand in the wrong order: channels swapped",
+        "shifted": "the gradient is off by one along an axis",
+        "swapped": "two gradients are exchanged",
+        "summed over all": "every entry is the sum of all",
+        "missing sum": "a sum over a broadcast axis is missing",
+        "wrong axis": "summed, or normalized, over the wrong axis",
+        "mean term": "a term constant along an axis is missing, as the mean's in a normalization",
+        "variance term": "a term proportional to x - mean is missing, as the variance's in a normalization",
+        "coupling": "only the diagonal of the Jacobian is there: what one entry does to the others is left out",
+        "missing factor": "a parameter or an input is missing from the product, or stands there once too often",
+        "statistic": "a power of the deviation is wrong",
+        "small constant": "off by a little everywhere: a small constant such as eps is left out",
+        "overwritten": "of several contributions to one entry only one is kept: = instead of +=",
+        "dropped": "one of several contributions to one entry is left out",
+        "fan-out": "a graph adds up the gradients of several uses wrongly",
+        "border": "wrong at the border only: padding, stride or a crop",
+        "stale": "backward uses something kept from an earlier forward",
+        "not reset": "the second backward differs from the first: something adds up",
+        "not linear": "backward is not linear in what comes in",
+        "mutation": "an array that was handed in is written to",
+        "aliased": "two gradients share memory",
+        "layout": "the result depends on how the incoming gradient lies in memory",
+        "precision": "computed in less than float64",
+        "not finite": "NaN or infinity where forward is finite",
+        "mask": "the true gradient is 0 where a mask is off, and backward's is not",
+        "ties": "at a tie the gradient is more than any choice gives: counted twice",
+        "at the output": "the derivative is taken at y, not at x",
+        "zeroed": "single entries are 0, or left out",
+        "shape": "a gradient has the wrong shape",
+        "raised": "backward raised an error",
+    }
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"

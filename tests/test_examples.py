@@ -17,13 +17,18 @@ SCRIPTS = {
     "activation_functions.py": ([], ["0.26894142 0.73105858 0.88079708"], ["activation_functions.png"]),
     "buy_apple.py": ([], ["220", "2.2 110 200"], []),
     "buy_apple_orange.py": ([], ["715", "110", "2.2", "3.3", "165", "650"], []),
-    "custom_layer.py": (["--limit", "500", "--epochs", "1"], ["Swish: passed", "epoch   1/1"], []),
+    "custom_layer.py": (["--limit", "500", "--epochs", "1"], ["Swish: PASS", "epoch   1/1"], []),
     "forward_three_layers.py": (
         [],
         ["[0.57444252 0.66818777 0.75026011]", "[0.62624937 0.7710107 ]", "[0.31682708 0.69627909]"],
         [],
     ),
-    "gradient_check.py": (["--hidden", "1"], ["W1 mean absolute difference", "passed", "WrongSquare: FAILED"], []),
+    "bug_hunt.py": (["--bug", "117", "--hint", "--picture"], ["Pair: FAIL", "guess: sign"], ["bug_hunt.png"]),
+    "gradient_check.py": (
+        ["--hidden", "1"],
+        ["W1 mean absolute difference", "TwoLayerNet: PASS", "WrongSquare: FAIL", "multiplied by 2"],
+        ["gradient_check.png"],
+    ),
     "gradient_descent_path.py": ([], ["-1.648426583231277", "-2.753391126403293"], ["gradient_descent_path.png"]),
     "gradient_field.py": ([], ["[6. 8.]", "[0. 4.]", "[6. 0.]"], ["surface.png", "gradient_field.png"]),
     "inference.py": (["--limit", "300", "--epochs", "1"], ["1000"], []),
@@ -81,6 +86,39 @@ def test_example_run_prints_its_numbers_and_saves_its_pictures(script, tmp_path)
     for picture in pictures:
         assert (tmp_path / "pictures" / picture).read_bytes().startswith(b"\x89PNG")
         assert f"saved {tmp_path / 'pictures' / picture}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--list"], "engine           17 bugs"),
+        (["--bug", "117"], "Say so with --answer KIND"),
+        (["--bug", "117", "--answer", "sign"], "sign: right!"),
+        (["--bug", "117", "--answer", "factor"], "factor: no"),
+        (["--bug", "117", "--reveal"], "quotient's sign (Pair)"),
+        (["--bug", "7", "--hint"], "missing sum: the gradient of b must be (5,)"),
+        (["--all", "--family", "state"], "16 bugs, 16 caught"),
+    ],
+)
+def test_bug_hunt_shows_asks_and_answers(arguments, expected):
+    done = run("bug_hunt.py", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
+
+
+def test_bug_hunt_without_a_hint_does_not_give_the_bug_away():
+    done = run("bug_hunt.py", "--bug", "117")
+    shown = done.stdout.split("What is it?")[0]
+    assert "sign" not in shown
+    assert "quotient" not in shown
+
+
+@pytest.mark.parametrize("arguments", [["--bug", "999"], ["--bug", "1", "--answer", "gremlins"]])
+def test_bug_hunt_refuses_what_there_is_not_in_one_line(arguments):
+    done = run("bug_hunt.py", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert arguments[-1] in done.stderr
 
 
 def test_gradient_check_example_differences_are_below_1e_9():
