@@ -188,7 +188,8 @@ def check_graph(
     found = total.guess
     if bad:
         first = bad[0].guess
-        found = first and Guess(first.kind, f"in {bad[0].worst().title}: {first.text}", first.where)
+        inner = bad[0].worst() is not bad[0]  # the graph inside has named it already
+        found = first if inner else first and Guess(first.kind, f"in {bad[0].title}: {first.text}", first.where)
     elif wrong and not total.faults:
         found = bricks.engine_guess(wrong)
         if found is None:

@@ -57,6 +57,14 @@ def judge_calls(examined: Examined, first: list[Array | None]) -> None:
         size = float(np.max(np.abs(np.stack(weights)), initial=0.0))
         for (block, one, two), mix, zero in zip(pairs(subject, first, other), mixed, none, strict=False):
             _judge_linear(examined, block, (one, two, mix, zero), size)
+        for factor in (2.0**20, 2.0**-20):
+            scaled = subject.backward(factor * weights[0], writeable=False)
+            for block, one, two in pairs(subject, first, scaled):
+                if np.all(np.isfinite(one)) and not np.allclose(
+                    two, factor * one, rtol=1e-9, atol=1e-12 * factor * size
+                ):
+                    text = f"backward of {factor:.0e} v is not so many times that of v in the gradient of {block.name}"
+                    examined.add("not linear", text, block.name)
     _judge_layouts(examined, first)
     kept = [g for g in subject.raw_backward(subject.split(weights[0])) if isinstance(g, np.ndarray)]
     names = [b.name for b, g in zip(subject.blocks, first, strict=True) if g is not None]

@@ -13,6 +13,7 @@ from .clues import Clues
 from .entries import Entries, all_entries, describe, find_entry, find_slices
 from .exact import examine
 from .guess import guess
+from .kinks import replay_is_honest
 from .report import FAIL_RATIO, PASS_RATIO, GradcheckReport, GradcheckRow, Guess, worst_verdict
 from .slope import scale_of
 from .subject import Subject
@@ -35,6 +36,14 @@ def check_subject(
     judge = Judge(examined, rng)
     rows, guesses = [], []
     can_judge = len(examined.weights) == len(examined.gradients) > 0
+    blocks = examined.blocks() if can_judge and examined.base.size else []
+    replays = examined.subject.freezes and examined.subject.branches()
+    if replays and not all(replay_is_honest(judge, place) for place, block in blocks if block.array.size):
+        examined.subject.freezes = False
+        examined.notes.append(
+            "what branch() replays changes smoothly with the inputs, so the real forward was used. Only choices belong "
+            "into branch(): a mask, an index."
+        )
     for place, _ in examined.blocks() if can_judge else []:
         row = judge.judge(place)
         entries = None
@@ -47,8 +56,10 @@ def check_subject(
     verdict = worst_verdict([row.verdict for row in rows])
     if examined.faults:
         verdict = "fail"
-    elif not np.all(np.isfinite(examined.base)) or (not rows and (examined.notes or not can_judge)):
+    elif not np.all(np.isfinite(examined.base)) or (not rows and (examined.base.size or not can_judge)):
         verdict = worst_verdict([verdict, "inconclusive"])
+        if not rows and not examined.notes:
+            examined.notes.append("there is no gradient of a float parameter or input to compare")
     best = examined.faults[0] if examined.faults else next((g for g in guesses if g is not None), None)
     subject = examined.subject
     return GradcheckReport(

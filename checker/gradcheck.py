@@ -49,7 +49,7 @@ def gradcheck(
     """
     if mode not in ("fast", "full"):
         raise ValueError(f"gradcheck: mode must be 'fast' or 'full'; got {mode!r}.")
-    seed = int(np.random.default_rng(rng).integers(2**32)) if not isinstance(rng, int | np.integer) else int(rng)
+    seed = _seed(rng)
     kind = _kind(layer)
     arrays = _as_arrays(layer, kind, inputs)
     with global_generator_kept(), warnings.catch_warnings():
@@ -71,6 +71,15 @@ def gradcheck(
         ["net" if kind == "net" else "graph" if isinstance(layer, Graph) else "layer", *_names(make(), inputs)]
     )
     return replace(report, seed=seed, reproducer=f"bg.gradcheck({names}, mode={mode!r}, rng={seed})")
+
+
+def _seed(rng: Any) -> int:
+    """The seed of a check: as given, or drawn from a generator."""
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
+        return int(rng)
+    if rng is None or isinstance(rng, np.random.Generator):
+        return int(np.random.default_rng(rng).integers(2**32))
+    raise TypeError(f"gradcheck: rng must be a numpy.random.Generator or a seed of at least 0; got {rng!r:.60}.")
 
 
 def _kind(layer: Any) -> str:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from .verdict import Judge, Trial
 
 STEPS = tuple(10.0**-k for k in range(3, 12))
-SINGLE = 12  # how many outputs with a kink are looked at one by one
+SINGLE = 256  # how many outputs with a kink are looked at one by one, at most
+SWEEP = 600  # how many entries are moved one by one, at most, to see which way the kinks bend
 
 
 @dataclass
@@ -85,7 +86,32 @@ def sides_of(line: Line, base: Array, noise: Array) -> Sides:
         stood = jumps[:-1] > 100 * levels[:-1]
     near = ~at_x & np.any(fell & stood & np.isfinite(jumps[:-1]) | ~np.isfinite(jumps[:-1]), axis=0)
     bar = levels[chosen, columns] * 4 + np.where(at_x, 0, here)
-    return Sides(np.minimum(plus, minus), np.maximum(plus, minus), bar, at_x, near)
+    # A jump at x: the difference of the two sides grows as the step falls. No slope can be asked of it.
+    jump = (jumps[-1] > 5 * jumps[-2]) & (jumps[-2] > 5 * jumps[-3]) & (jumps[-3] > 100 * levels[-3])
+    low = np.where(jump, -np.inf, np.minimum(plus, minus))
+    return Sides(low, np.where(jump, np.inf, np.maximum(plus, minus)), bar, at_x | jump, near & ~jump)
+
+
+def replay_is_honest(judge: Judge, place: int) -> bool:
+    """Whether forward with its branches replayed has the slopes of the real one, but for kinks.
+
+    It has not where branch() is given what changes smoothly, a mean say, and not just a choice.
+    """
+    examined, step = judge.examined, 1e-5
+    block = examined.subject.blocks[place]
+    direction = judge.direction(block)
+    replayed, real = judge.line(block, direction), judge.line(block, direction, frozen=False)
+    slope = (replayed.at(step) - replayed.at(-step)) / (2 * step)
+    other = (real.at(step) - real.at(-step)) / (2 * step)
+    _back_to_x(judge)
+    with np.errstate(all="ignore"):
+        grain = 100 * np.maximum(judge.rounded(), 4e-16 * np.abs(examined.base)) / step
+        differs = np.abs(slope - other) > 1e-3 * (np.abs(slope) + np.abs(other)) + grain
+    if not np.any(differs):
+        return True
+    sides = sides_of(real, examined.base, judge.rounded())
+    _back_to_x(judge)
+    return not np.any(differs & ~sides.at_x & ~sides.near)
 
 
 def find_kinks(judge: Judge, place: int) -> Kinks | None:
@@ -118,19 +144,21 @@ def find_kinks(judge: Judge, place: int) -> Kinks | None:
 
 
 def kinked_fault(judge: Judge, place: int, kinks: Kinks) -> str:
-    """What is wrong at the kinks, or "": each output's gradient must lie between the slopes of the two sides."""
+    """What is wrong at the kinks, or "": each output's gradient must lie between the slopes of the two sides.
+
+    That is asked only where all kinks of an output bend one way, as in a maximum. Where some bend up and some down, as
+    in a sum of ReLUs with weights of either sign, a valid choice need not lie between.
+    """
     examined = judge.examined
     block = examined.subject.blocks[place]
     outputs = kinks.outputs
     if len(outputs) > SINGLE:
-        outputs = judge.rng.choice(outputs, SINGLE, replace=False)
+        outputs = np.sort(judge.rng.choice(outputs, SINGLE, replace=False))
+    outputs = outputs[_bend_one_way(judge, place, outputs)]
     one_way = scale_of(block.array)
     lines = [one_way, -one_way] + [one_way * draw(judge.rng, block.array.shape) for _ in range(2)]
     lines += [one_way * judge.rng.uniform(0.5, 1.5, block.array.shape)]
-    found = []
-    for direction in lines:
-        line = judge.line(block, direction, frozen=False)
-        found.append(sides_of(line, examined.base, judge.rounded()))
+    found = [sides_of(judge.line(block, d, frozen=False), examined.base, judge.rounded()) for d in lines]
     _back_to_x(judge)
     for output in outputs:
         weights = np.zeros_like(examined.base)
@@ -147,6 +175,22 @@ def kinked_fault(judge: Judge, place: int, kinks: Kinks) -> str:
                     f"backward's is {slope:.6g}, which is not between"
                 )
     return ""
+
+
+def _bend_one_way(judge: Judge, place: int, outputs: Array) -> Array:
+    """Which of some outputs have kinks that all bend one way, entry by entry."""
+    block, base = judge.examined.subject.blocks[place], judge.examined.base
+    if block.array.size > SWEEP:
+        return np.zeros(len(outputs), bool)
+    scale, step = scale_of(block.array), 1e-5
+    bends = np.zeros((block.array.size, len(outputs)))
+    for entry in range(block.array.size):
+        direction = np.zeros(block.array.size)
+        direction[entry] = scale.flat[entry]
+        line = judge.line(block, direction.reshape(block.array.shape), frozen=False)
+        bends[entry] = ((line.at(step) - base) + (line.at(-step) - base))[outputs] / step
+    large = 1e-2 * np.max(np.abs(bends), axis=0, initial=0.0)
+    return np.asarray(~(np.any(bends > large, axis=0) & np.any(bends < -large, axis=0)))
 
 
 def kink_index(judge: Judge, place: int, direction: Array) -> tuple[int, ...] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from brickgrad.layers import Array, Layer
+from brickgrad.layers import Array, Layer, Memory
 
 from .randomness import Dice
 
@@ -77,6 +77,8 @@ class Subject:
         with np.errstate(all="ignore"):
             d_inputs = _several(self.run_back(d_outputs))
         self.put_back()
+        if len(d_inputs) > len(self.inputs):
+            raise TypeError(f"backward gives {len(d_inputs)} gradients for {len(self.inputs)} inputs")
         if len(d_inputs) < len(self.inputs):  # many a loss gives one gradient for its scores, and none for the targets
             d_inputs = (*d_inputs, *[None] * (len(self.inputs) - len(d_inputs)))
         gradients = self.param_gradients()
@@ -106,6 +108,10 @@ class Subject:
     def input_name(self, index: int) -> str:
         """The name of an input."""
         return self.names[index] if index < len(self.names) else f"input {index}"
+
+    def branches(self) -> bool:
+        """Whether the last forward chose any branches."""
+        return False
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -166,6 +172,10 @@ class LayerSubject(Subject):
         """Call backward."""
         return self.layer.backward(*d_outputs)
 
+    def branches(self) -> bool:
+        """Whether the layer, or one in the graph, chose any branches."""
+        return _branches(self.layer.memory)
+
     def param_gradients(self) -> dict[str, Any]:
         """The layer's grads."""
         return dict(self.layer.grads)
@@ -204,6 +214,10 @@ class NetSubject(Subject):
         self._scale = float(d_outputs[0])
         return ()
 
+    def branches(self) -> bool:
+        """Whether a layer of the net chose any branches."""
+        return _branches(self.net.graph.memory)
+
     def param_gradients(self) -> dict[str, Any]:
         """The net's grads."""
         return {name: self._scale * gradient for name, gradient in self.net.grads.items()}
@@ -213,6 +227,12 @@ class NetSubject(Subject):
         """Replay the branches of the last forward."""
         with self.net.graph.frozen():
             yield
+
+
+def _branches(memory: Memory) -> bool:
+    """Whether a memory, or one of those that a graph's run keeps, holds branches."""
+    inner = getattr(memory.saved, "memories", ())
+    return memory.branch is not None or any(_branches(held) for held in inner)
 
 
 def _several(result: Any) -> tuple[Any, ...]:
