@@ -66,6 +66,8 @@ def examine(make: Callable[[], Subject], rng: np.random.Generator, upstream: Arr
         return examined
     _compare_with_fresh(examined, make())
     _weigh_alike(examined, rng)
+    for name in make().unchecked():
+        examined.notes.append(f"forward depends on {name}, but no gradient of it was found: it was not checked")
     return examined
 
 

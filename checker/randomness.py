@@ -23,7 +23,9 @@ class Dice:
     """
 
     def __init__(self, owners: Sequence[Any]) -> None:
-        self._held = [value for owner in owners for value in vars(owner).values() if _is_generator(value)]
+        self._held = [
+            g for owner in owners for value in getattr(owner, "__dict__", {}).values() for g in _generators(value)
+        ]
         self._states = [_state(generator) for generator in self._held]
         self.rolled = False
         self._looks = LOOKS
@@ -56,6 +58,12 @@ def global_generator_kept() -> Iterator[None]:
         yield
     finally:
         np.random.set_state(state)  # noqa: NPY002
+
+
+def _generators(value: Any) -> list[Any]:
+    """The generators that a value is, or that a list or dict of it holds."""
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
+    return [each for each in held if _is_generator(each)]
 
 
 def _is_generator(value: Any) -> bool:

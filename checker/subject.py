@@ -131,6 +131,10 @@ class Subject:
             for array, writeable in zip(arrays, before, strict=True):
                 array.flags.writeable = writeable
 
+    def unchecked(self) -> list[str]:
+        """What forward depends on and has no gradient, by name."""
+        return []
+
     def put_back(self) -> None:
         """Undo what a run has done to where the parameters stand; note it in `replaced`."""
 

@@ -70,7 +70,8 @@ class Judge:
         if not np.all(np.isfinite(self.examined.base)):  # entries of outputs that are not finite are left out
             for given in self.examined.gradients:
                 gradient = given[self.examined.subject.blocks.index(block)]
-                direction[~np.isfinite(gradient)] = 0.0
+                if gradient is not None:
+                    direction[~np.isfinite(gradient)] = 0.0
         return direction if mask is None else direction * mask
 
     def slope(self, place: int, direction: Array) -> Slope:

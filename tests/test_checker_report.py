@@ -84,6 +84,97 @@ def test_kink_near_x_is_seen_through(distance):
     assert wrong.verdict == "fail"
 
 
+def test_kinks_of_either_sign_in_one_output_are_no_fault():
+    class Book:
+        """A row of zeros through a ReLU and a matrix: any slope from 0 to 1 is right at each zero."""
+
+        A = np.array([[1.0, 2.0], [-2.0, 1.0], [1.0, -1.0]])
+
+        def forward(self, x):
+            self.x = x
+            return np.maximum(x, 0) @ self.A
+
+        def backward(self, dout):
+            return (dout @ self.A.T) * (self.x > 0)
+
+    for seed in range(5):
+        assert bg.gradcheck(Book(), np.array([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]), rng=seed).passed
+
+
+def test_values_that_change_smoothly_in_branch_hide_nothing():
+    class Frozen(bg.Layer):
+        def forward(self, x):
+            size = self.branch(lambda: np.abs(x))
+            self.saved = size
+            return x * size
+
+        def backward(self, dy):
+            return dy * self.saved  # it must be twice that
+
+    report = bg.gradcheck(Frozen(), X)
+    assert report.verdict == "fail"
+    assert report.guess.kind == "factor"
+    assert "Only choices belong into branch()" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("f", "derivative", "x"),
+    [
+        (lambda x: np.log(1 + np.exp(x)), lambda x: 1 / (1 + np.exp(-x)), X - 30),
+        (lambda x: np.log(1 + x), lambda x: 1 / (1 + x), 1e-10 * X),
+        (lambda x: 1 - np.cos(x), np.sin, 1e-5 * X),
+        (lambda x: (x + 1e10) - 1e10, np.ones_like, X),
+    ],
+    ids=["softplus", "log1p", "cosine", "offset"],
+)
+def test_forward_that_loses_nearly_all_digits_is_not_called_wrong(f, derivative, x):
+    class Function(bg.Layer):
+        def forward(self, x):
+            self.saved = x
+            return f(x)
+
+        def backward(self, dy):
+            return dy * derivative(self.saved)
+
+    for seed in range(5):
+        assert bg.gradcheck(Function(), x, rng=seed).verdict != "fail"
+
+
+@pytest.mark.parametrize("bound", [5.0, 1e3])
+def test_backward_that_clips_large_gradients_is_not_linear(bound):
+    report = bg.gradcheck(Scaled(lambda dx: np.clip(dx, -bound, bound)), X)
+    assert report.guess.kind == "not linear"
+
+
+def test_bars_as_large_as_the_gradient_are_inconclusive():
+    class Jump(bg.Layer):
+        def forward(self, x):
+            return np.where(x > 1, x, x - 5)
+
+        def backward(self, dy):
+            return -dy
+
+    assert not bg.gradcheck(Jump(), np.array([1.0, 2.0, 3.0, -1.0]))
+
+
+def test_outputs_of_very_different_sizes_do_not_hide_each_other():
+    class Exponential(bg.Layer):
+        def forward(self, x):
+            self.saved = np.exp(x)
+            return np.exp(x)
+
+        def backward(self, dy):
+            return dy * self.saved * np.array([2.0, 1.0, 1.0, 1.0, 1.0])
+
+    assert bg.gradcheck(Exponential(), np.array([0.5, -0.3, 1.2, 0.7, 40.0])).verdict == "fail"
+
+
+@pytest.mark.parametrize("rng", ["a", 1.5, -1, True])
+def test_rng_that_is_none_raises_type_error(rng):
+    with pytest.raises(TypeError, match=r"gradcheck: rng must be a numpy.random.Generator or a seed"):
+        bg.gradcheck(Scaled(), X, rng=rng)
+
+
 def test_outputs_that_are_not_finite_make_it_inconclusive():
     with np.errstate(divide="ignore", invalid="ignore"):
         report = bg.gradcheck(bg.Log(), np.array([0.0, 1.0, 2.0]))
