@@ -1,4 +1,6 @@
-"""The numerical gradient of the default MNIST net beside two whole forwards for each parameter, in turn, medians.
+"""Gradients of the default MNIST net from values alone, beside two whole forwards for each parameter: medians, in turn.
+
+Measured are bg.numerical_gradient and bg.gradcheck, whose forward passes in fast mode are counted.
 
 Two whole forwards for every parameter take too long to repeat: they are timed on a sample of the parameters and scaled.
 """
@@ -41,13 +43,25 @@ def compare(what: str, x: np.ndarray, t: np.ndarray, runs: int, sample: int) -> 
         bg.numerical_gradient(net, x, t)
         return time.perf_counter() - start
 
-    ours_in_s()
-    pairs = [(plain_in_s(), ours_in_s()) for _ in range(runs)]
-    plain, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(a / b for a, b in pairs)
+    def full_in_s() -> float:
+        start = time.perf_counter()
+        assert bg.gradcheck(net, x, t, mode="full")
+        return time.perf_counter() - start
+
+    ours_in_s(), full_in_s()
+    runs_in_s = [(plain_in_s(), ours_in_s(), full_in_s()) for _ in range(runs)]
+    plain, ours, full = (statistics.median(column) for column in zip(*runs_in_s, strict=True))
+    ratios = [statistics.median(row[0] / row[column] for row in runs_in_s) for column in (1, 2)]
     print(
         f"{what}: two whole forwards for each of {size:,} parameters {plain:.2f} s (timed on {sample:,} of them and "
-        f"scaled), numerical_gradient {ours:.3f} s, {ratio:.1f} times faster (medians of {runs})"
+        f"scaled)\n  numerical_gradient {ours:.3f} s, {ratios[0]:.1f} times faster"
+        f"\n  gradcheck, full mode {full:.3f} s, {ratios[1]:.1f} times faster (medians of {runs})"
+    )
+    fast = bg.gradcheck(net, x, t)
+    bricks = sum(brick.forwards for brick in fast.bricks)
+    print(
+        f"  gradcheck, fast mode: {fast.forwards:.0f} forward passes, {bricks:.0f} runs of single bricks counted as "
+        f"{bricks / len(fast.bricks):.0f} of them"
     )
 
 

@@ -45,7 +45,8 @@ def compare_precisions(
             continue
         off = float(np.max(np.abs(np.asarray(got, np.float64) - want)))
         eps = float(np.finfo(dtype).eps)
-        allowed = 8 * spread[place] + 32 * eps * float(np.max(np.abs(want))) + float(np.finfo(dtype).tiny)
+        largest = max(float(np.max(np.abs(want))), float(np.max(np.abs(weights), initial=0.0)) / 8)
+        allowed = 8 * spread[place] + 32 * eps * largest
         if not off <= FAIL_RATIO * allowed:
             text = (
                 f"in {dtype} the gradient of {block.name} is off by {off:.3g}, where round-off explains {allowed:.1g}"

@@ -70,6 +70,10 @@ def given(layer: Any, inputs: Sequence[Any]) -> list[Array]:
         label = place < len(names) and names[place] in whole
         plain = not isinstance(x, np.ndarray | np.generic) and array.dtype.kind in "iub" and not label
         arrays.append(array.astype(np.float64) if array.dtype.kind == "f" or plain else array)
+        name = names[place] if place < len(names) else f"input {place}"
+        if not array.size or (array.dtype.kind == "f" and not np.all(np.isfinite(array))):
+            what = "NaN or infinities" if array.size else f"nothing, its shape is {array.shape}"
+            raise ValueError(f"check_layer: {name} holds {what}; pass numbers, or no rule can be tried on it.")
     return arrays
 
 

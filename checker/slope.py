@@ -118,7 +118,7 @@ def noise_of(line: Line, base: Array, rounding: Array) -> Array:
     reach = float(np.max(np.abs(line._base), initial=0.0)) / float(np.max(np.abs(line.direction), initial=1e-300))
     step = max(3e-8, 256 * EPS * reach)
     with np.errstate(all="ignore"):
-        seen = np.fmax(rounding, np.fmax(_fourth(line, base, step), _fourth(line, base, 0.37 * step)))
+        seen = np.fmax(rounding, _fourth(line, base, step))
     typical = float(np.median(seen)) if seen.size else 0.0
     return np.asarray(np.maximum(seen, typical))
 

@@ -158,7 +158,9 @@ class Judge:
         note = ""
         if verdict != "pass":  # first of all, is the noise larger than was seen?
             more = rounding_of(self.examined.subject, self.examined.base, self.rng, looks=12)
-            more = np.maximum(more, grain_of(self.line(block, self.direction(block)), self.examined.base))
+            line = self.line(block, self.direction(block))
+            for heard in (noise_of(line, self.examined.base, more), grain_of(line, self.examined.base)):
+                more = np.maximum(more, heard)
             self.rounding = np.maximum(self.rounded(), more)
             self.noises[place] = np.maximum(self.noises[place], more)
             trials = [t for _ in range(DIRECTIONS) for t in self.trials(place, self.direction(block))]
