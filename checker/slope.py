@@ -114,11 +114,11 @@ def grain_of(line: Line, base: Array) -> Array:
 
 
 def noise_of(line: Line, base: Array, rounding: Array) -> Array:
-    """The noise of each output near x: what rounding does, and what fourth differences show where no curvature can."""
+    """The noise of each output near x: what rounding does, and what two fourth differences show where no curvature can."""
     reach = float(np.max(np.abs(line._base), initial=0.0)) / float(np.max(np.abs(line.direction), initial=1e-300))
     step = max(3e-8, 256 * EPS * reach)
     with np.errstate(all="ignore"):
-        seen = np.fmax(rounding, _fourth(line, base, step))
+        seen = np.fmax(rounding, np.fmax(_fourth(line, base, step), _fourth(line, base, 1.37 * step)))
     typical = float(np.median(seen)) if seen.size else 0.0
     return np.asarray(np.maximum(seen, typical))
 
@@ -131,6 +131,7 @@ def differentiate(
     It stops once the error of every output is at the noise, or `good` of the derivative itself.
     """
     value, bar = np.zeros_like(base), np.full(base.shape, np.inf)
+    at = np.full(base.shape, FIRST_STEP)  # the smallest step that each value is from
     finite = np.isfinite(base)
     step, up, down = _first_step(line, finite)
     previous: list[Array] = []
@@ -163,6 +164,7 @@ def differentiate(
                     better = settled & (error < bar)
                     np.copyto(value, row[j], where=better)
                     np.copyto(bar, error, where=better)
+                    np.copyto(at, step, where=better)
                 largest = float(np.max(np.abs(value[finite]), initial=0.0))
                 enough = np.maximum(8 * rho0, np.maximum(good * np.abs(value), 1e-14 * largest))
                 if np.all((bar <= enough) | ~finite):
@@ -172,7 +174,8 @@ def differentiate(
             previous, previous_rho = row, rho
     slope = Slope(value, bar, steps, central)
     if confirm or not np.all(np.isfinite(bar[finite])):
-        _confirm(line, slope, noise, finite, min(step, CONFIRM_STEPS[0]))
+        noise = _confirm(line, slope, noise, finite, min(step, CONFIRM_STEPS[0]))
+        np.maximum(slope.bar, noise / at, out=slope.bar)
     slope.value[~finite], slope.bar[~finite] = 0, 0
     return slope
 
@@ -187,11 +190,11 @@ def _first_step(line: Line, finite: Array) -> tuple[float, Array, Array]:
         step /= 8
 
 
-def _confirm(line: Line, slope: Slope, noise: Array, finite: Array, first: float) -> None:
+def _confirm(line: Line, slope: Slope, noise: Array, finite: Array, first: float) -> Array:
     """Look again at small steps; where that disagrees with the tableau, it is right, and its larger bar counts.
 
     A pair of steps is enough where all outputs agree; further ones follow while some do not. Where a smaller step
-    brings two neighbours no closer, that is noise, and all steps are granted as much.
+    brings two neighbours no closer, that is noise, and all steps are granted as much. Returns the noise seen.
     """
     value, bar = slope.value.copy(), np.full(slope.bar.shape, np.inf)
     at = np.full(slope.bar.shape, first)  # the step that each value is from
@@ -206,7 +209,10 @@ def _confirm(line: Line, slope: Slope, noise: Array, finite: Array, first: float
             slope.central.append(now)
             if last is not None:
                 gap = np.abs(now - last)
-                np.maximum(noise, np.where((count > 1) & (gap > gap_before / 2), gap * step, 0), out=noise)
+                if count == 1:  # a smooth forward's neighbours differ by 1e-17 of its third derivative here
+                    np.maximum(noise, np.median(gap[finite] * step) if np.any(finite) else 0.0, out=noise)
+                else:
+                    np.maximum(noise, np.where(gap > gap_before / 2, gap * step, 0), out=noise)
                 error = gap + np.maximum(noise, 2 * EPS * (np.abs(up) + np.abs(down))) / step
                 better = (error < bar) & np.isfinite(error)
                 for array, new in ((value, now), (bar, error), (at, step)):
@@ -221,3 +227,4 @@ def _confirm(line: Line, slope: Slope, noise: Array, finite: Array, first: float
         wrong = (np.abs(value - slope.value) > bar + slope.bar) | ~np.isfinite(slope.bar)
     np.copyto(slope.value, value, where=wrong)
     np.copyto(slope.bar, bar, where=wrong)
+    return noise

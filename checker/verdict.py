@@ -157,12 +157,11 @@ class Judge:
         verdict = _settle([t.ratio for t in trials])
         note = ""
         if verdict != "pass":  # first of all, is the noise larger than was seen?
-            more = rounding_of(self.examined.subject, self.examined.base, self.rng, looks=12)
             line = self.line(block, self.direction(block))
-            for heard in (noise_of(line, self.examined.base, more), grain_of(line, self.examined.base)):
-                more = np.maximum(more, heard)
-            self.rounding = np.maximum(self.rounded(), more)
-            self.noises[place] = np.maximum(self.noises[place], more)
+            more = rounding_of(self.examined.subject, self.examined.base, self.rng, looks=12)
+            more = np.maximum(more, grain_of(line, self.examined.base))
+            self.rounding = np.maximum(self.rounded(), more)  # kinks are looked for above this: none of it is a kink's
+            self.noises[place] = np.maximum(self.noises[place], noise_of(line, self.examined.base, more))
             trials = [t for _ in range(DIRECTIONS) for t in self.trials(place, self.direction(block))]
             verdict = _settle([t.ratio for t in trials])
         if verdict != "pass":

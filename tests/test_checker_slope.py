@@ -54,6 +54,17 @@ def test_slope_bar_holds_the_truth(name, seed, power):
     assert np.all(np.abs(slope.value - truth) <= 2 * slope.bar + 1e-13 * np.abs(truth))
 
 
+def test_slope_bar_holds_where_rounding_makes_values_alike():
+    """Sums rounded to 2e-12: differences that are 0 by chance look like a slope known exactly."""
+    f, _ = FUNCTIONS["cancelling"]
+    for seed in range(0, 2000, 5):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=7) * 1e-3
+        direction = scale_of(x) * draw(rng, x.shape)
+        slope = slope_of(f, x, direction, rng)
+        assert np.all(np.abs(slope.value - direction) <= 2 * slope.bar + 1e-13 * np.abs(direction)), seed
+
+
 @pytest.mark.parametrize("name", ["square", "exponential", "tanh", "reciprocal"])
 def test_slope_of_a_smooth_function_is_exact_to_ten_digits(name):
     f, derivative = FUNCTIONS[name]

@@ -74,6 +74,13 @@ def test_healthy_twin_of_a_fault_passes(fault):
     assert report.passed, report
 
 
+@pytest.mark.parametrize("case", [case for case in zoo.CORRECT if "ties" in case.name], ids=lambda case: case.name)
+def test_ties_pass_at_any_seed(case):
+    for seed in (107375, *range(40)):
+        subject, inputs = case.make(seed)
+        assert bg.gradcheck(subject, *inputs, rng=seed).passed, seed
+
+
 @pytest.mark.parametrize("case", zoo.CORRECT, ids=lambda case: case.name)
 def test_nasty_correct_case_passes(case):
     for seed in range(3):
