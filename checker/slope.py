@@ -114,7 +114,7 @@ def grain_of(line: Line, base: Array) -> Array:
 
 
 def noise_of(line: Line, base: Array, rounding: Array) -> Array:
-    """The noise of each output near x: what rounding does, and what two fourth differences show where no curvature can."""
+    """The noise of each output near x: what rounding does, and what fourth differences show (two: one may be 0)."""
     reach = float(np.max(np.abs(line._base), initial=0.0)) / float(np.max(np.abs(line.direction), initial=1e-300))
     step = max(3e-8, 256 * EPS * reach)
     with np.errstate(all="ignore"):
