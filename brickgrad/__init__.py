@@ -4,18 +4,22 @@ Layers with forward and backward that snap together into graphs and nets, train 
 proved right by a gradient checker. See the README for a first net.
 """
 
-from .checker import (
-    ContractError,
-    ContractReport,
-    GradcheckReport,
-    GradcheckRow,
-    GradientError,
-    Guess,
-    RuleResult,
-    check_layer,
-    contract_tests,
-    gradcheck,
-)
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .checker import (
+        ContractError,
+        ContractReport,
+        GradcheckReport,
+        GradcheckRow,
+        GradientError,
+        Guess,
+        RuleResult,
+        check_layer,
+        contract_tests,
+    )
+    from .checker.gradcheck import gradcheck
+
 from .datasets import (
     IdxError,
     load_idx,
@@ -171,3 +175,17 @@ __all__ = [
     "whiten",
     "write_idx",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """What is exported but not there yet is the checker's: it is imported when it is first used."""
+        if name != "checker" and name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        checker = importlib.import_module(".checker", __name__)
+        return checker if name == "checker" else getattr(checker, name)
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -120,3 +120,17 @@ def test_import_takes_no_extra_along():
     imported = set(out.stdout.split())
     assert "brickgrad" in imported
     assert not imported & {"matplotlib", "tqdm", "pytest", "hypothesis", "safetensors", "scipy", "IPython"}
+
+
+def test_checker_is_imported_when_first_used():
+    code = (
+        "import sys, brickgrad; print('brickgrad.checker' in sys.modules, 'gradcheck' in dir(brickgrad)); "
+        "brickgrad.gradcheck; print('brickgrad.checker' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "tests")
+    assert out.stdout.split() == ["False", "True", "True"]
+
+
+def test_name_that_is_not_exported_raises_attribute_error():
+    with pytest.raises(AttributeError, match="module 'brickgrad' has no attribute 'Reluu'"):
+        brickgrad.Reluu  # noqa: B018
