@@ -4,6 +4,9 @@ from .activation import Identity, ReLU, Sigmoid, Softmax, Step, Tanh
 from .affine import Affine
 from .arithmetic import Add, Div, Exp, Log, Mul, Neg, Pow, Sub
 from .base import Layer
+from .columns import col2im, im2col
+from .convolution import Convolution
+from .dropout import Dropout
 from .functions import (
     cross_entropy_error,
     identity_function,
@@ -16,6 +19,8 @@ from .functions import (
 from .initial import initial_values
 from .loss import MeanSquaredLoss, SigmoidWithLoss, SoftmaxWithLoss
 from .memory import Array, ArrayDict, Memory
+from .normalization import BatchNormalization, LayerNormalization
+from .pooling import AveragePooling, GlobalAveragePooling, MaxPooling
 from .shape import Concat, Flatten, Reshape
 
 __all__ = [
@@ -23,13 +28,20 @@ __all__ = [
     "Affine",
     "Array",
     "ArrayDict",
+    "AveragePooling",
+    "BatchNormalization",
     "Concat",
+    "Convolution",
     "Div",
+    "Dropout",
     "Exp",
     "Flatten",
+    "GlobalAveragePooling",
     "Identity",
     "Layer",
+    "LayerNormalization",
     "Log",
+    "MaxPooling",
     "MeanSquaredLoss",
     "Memory",
     "Mul",
@@ -44,8 +56,10 @@ __all__ = [
     "Step",
     "Sub",
     "Tanh",
+    "col2im",
     "cross_entropy_error",
     "identity_function",
+    "im2col",
     "initial_values",
     "mean_squared_error",
     "relu",

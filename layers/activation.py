@@ -135,19 +135,18 @@ class ReLU(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return x where x > 0, else 0."""
-        off = self.branch(lambda: np.less_equal(x, 0, out=self.buffer("off", x.shape, bool)))
+        on = self.branch(lambda: np.greater(x, 0, out=self.buffer("on", x.shape, bool)))
+        self.saved = on
         y = self.buffer("y", x.shape, x.dtype)
-        np.copyto(y, x)
-        np.copyto(y, 0, where=off)
-        self.saved = off
-        return y
+        if not self._frozen:
+            return np.maximum(x, 0, out=y)
+        np.multiply(x, on, out=y)
+        return np.add(y, 0, out=y)  # a product with 0 may be -0: make it 0, as maximum does
 
     def backward(self, dy: Array) -> Array:
         """Return dy where the input was positive, else 0; `dy` itself stays as it is."""
-        dx = self.buffer("dx", dy.shape, dy.dtype)
-        np.copyto(dx, dy)
-        np.copyto(dx, 0, where=self.saved)
-        return dx
+        dx = np.multiply(dy, self.saved, out=self.buffer("dx", dy.shape, dy.dtype))
+        return np.add(dx, 0, out=dx)
 
 
 class Softmax(Layer):

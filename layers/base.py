@@ -31,6 +31,8 @@ class Layer:
         integer_inputs : names of the inputs that may be integers (labels, indices) and then have no gradient.
         n_outputs : how many arrays `forward` returns.
         may_give_none : whether `backward` may return None for the gradient of a float input.
+        kept : names of the attributes, besides parameters, that training changes and that belong to the layer, such as
+            running statistics.
     Example
         >>> class Square(Layer):
         ...     def forward(self, x):
@@ -46,6 +48,7 @@ class Layer:
     integer_inputs: tuple[str, ...] = ()
     n_outputs: int = 1
     may_give_none: bool = False
+    kept: tuple[str, ...] = ()
     input_names: tuple[str, ...] = ()
     arity: tuple[int, int] = (0, 0)
     name: str | None

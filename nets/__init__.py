@@ -1,8 +1,10 @@
 """Nets ready to use, and the class to make one's own from nodes."""
 
+from .convolutional import DeepConvNet, SimpleConvNet
 from .gates import AND, NAND, OR, XOR, logic_gate, perceptron
 from .multi_layer import MultiLayerNet, TwoLayerNet
 from .net import Net
+from .residual import ResNet
 from .sequential import Sequential
 
 __all__ = [
@@ -10,9 +12,12 @@ __all__ = [
     "NAND",
     "OR",
     "XOR",
+    "DeepConvNet",
     "MultiLayerNet",
     "Net",
+    "ResNet",
     "Sequential",
+    "SimpleConvNet",
     "TwoLayerNet",
     "logic_gate",
     "perceptron",

@@ -69,8 +69,7 @@ class MultiLayerNet(Sequential):
         super().__init__(*layers)
 
     def _public_name(self, name: str) -> str:
-        """`affine1.W` is W1."""
-        return re.sub(r"^\D+(\d+)\.(\w+)$", r"\2\1", name)
+        return numbered(name)
 
     def _penalty(self, into: ArrayDict | None = None) -> float:
         if not self.weight_decay_lambda:
@@ -80,6 +79,15 @@ class MultiLayerNet(Sequential):
             for name, W in weights.items():
                 into[name] += self.weight_decay_lambda * W
         return 0.5 * self.weight_decay_lambda * sum(float(np.sum(np.square(W))) for W in weights.values())
+
+
+def numbered(name: str) -> str:
+    """The texts' name of a parameter, from the graph's.
+
+    >>> numbered("affine1.W")
+    'W1'
+    """
+    return re.sub(r"^\D+(\d+)\.(\w+)$", r"\2\1", name)
 
 
 class TwoLayerNet(MultiLayerNet):

@@ -1,0 +1,182 @@
+"""Pooling: one number for each window of an image, channel by channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .base import Layer
+from .columns import working_dtype
+from .memory import Array
+from .windows import Grid, Pad, Windows
+
+
+class MaxPooling(Layer):
+    """The largest entry of each window; its gradient goes to that entry, and of equal ones to the first, row by row.
+
+        y[n, k, r, c] = max over i, j of x[n, k, r·stride + i - pad, c·stride + j - pad]
+
+    Parameters
+        size : (rows, columns) of the window, or one number for both.
+        stride : int or (rows, columns), at least 1. Default: the window's size, so that windows do not overlap.
+        pad : as in Convolution, default 0, less than the window. Padding is never the largest.
+    Shapes       x (N, C, H, W) -> y (N, C, OH, OW), OH = ⌊(H + pads - rows) / stride⌋ + 1; rows that no window
+                 reaches are left out; dy as y; dx as x
+    Dtype        that of x
+    Errors       ValueError: no image, a window larger than the padded image, padding as large as the window
+    Source       Ranzato et al. (2007)
+    Example
+        >>> pool = MaxPooling(2)
+        >>> pool.forward(np.array([[[[1.0, 2.0, 0.0, 7.0], [4.0, 3.0, 7.0, 0.0]]]]))
+        array([[[[4., 7.]]]])
+        >>> pool.backward(np.array([[[[1.0, 5.0]]]]))
+        array([[[[0., 0., 0., 5.],
+                 [1., 0., 0., 0.]]]])
+    """
+
+    def __init__(self, *size: int, stride: Any = None, pad: Pad = 0, name: str | None = None) -> None:
+        super().__init__(name)
+        self.windows = read_pool(self.title, size, stride, pad)
+
+    def forward(self, x: Array) -> Array:
+        """Return the largest entry of each window."""
+        grid = self.windows.on(self.title, x.shape)
+        images = padded(x, grid, -np.inf)
+        places = [images[:, :, *grid.places(i, j)] for i in range(grid.size[0]) for j in range(grid.size[1])]
+        y = self.buffer("y", (*x.shape[:2], *grid.out), x.dtype)
+        np.copyto(y, places[0])
+        for entry in places[1:]:
+            np.maximum(y, entry, out=y)
+        taken = self.branch(lambda: self._first_of_the_largest(places, y))
+        if self._frozen:
+            for entry, here in zip(places, taken, strict=True):
+                np.copyto(y, entry, where=here)
+        self.saved = taken, grid, x.shape
+        return y
+
+    def _first_of_the_largest(self, places: list[Array], y: Array) -> Array:
+        """For each place in a window, whether the window's largest entry is the one there: (places, *y.shape)."""
+        taken = self.buffer("taken", (len(places), *y.shape), bool)
+        free = np.ones(y.shape, bool)
+        for entry, here in zip(places, taken, strict=True):
+            np.equal(entry, y, out=here)
+            here &= free
+            free ^= here
+        return taken
+
+    def backward(self, dy: Array) -> Array:
+        """Return dx: each gradient at the place of its window's largest entry."""
+        taken, grid, shape = self.saved
+        images = self.buffer("d_images", (*shape[:2], *grid.padded), dy.dtype)
+        images[...] = 0
+        share = self.buffer("share", dy.shape, dy.dtype)
+        for number, here in enumerate(taken):
+            images[:, :, *grid.places(*divmod(number, grid.size[1]))] += np.multiply(dy, here, out=share)
+        return self.fresh(images[:, :, *grid.inside]) if grid.padded != grid.image else images
+
+
+class AveragePooling(Layer):
+    """The mean of each window's entries; padding is not counted, so at the border fewer entries are averaged.
+
+        y[n, k, r, c] = mean over i, j of x[n, k, r·stride + i - pad, c·stride + j - pad]    dx: dy, shared out evenly
+
+    Parameters
+        size, stride, pad : as in MaxPooling.
+    Shapes       x (N, C, H, W) -> y (N, C, OH, OW); dy as y; dx as x
+    Dtype        that of x
+    Errors       as in MaxPooling
+    Source       LeCun et al. (1989)
+    Example
+        >>> AveragePooling(2).forward(np.array([[[[1.0, 2.0, 0.0, 7.0], [4.0, 3.0, 7.0, 0.0]]]]))
+        array([[[[2.5, 3.5]]]])
+        >>> AveragePooling(2, stride=1, pad=((0, 0), (1, 0))).forward(np.array([[[[1.0, 2.0], [3.0, 6.0]]]]))
+        array([[[[2., 3.]]]])
+    """
+
+    def __init__(self, *size: int, stride: Any = None, pad: Pad = 0, name: str | None = None) -> None:
+        super().__init__(name)
+        self.windows = read_pool(self.title, size, stride, pad)
+
+    def forward(self, x: Array) -> Array:
+        """Return the mean of each window."""
+        grid = self.windows.on(self.title, x.shape)
+        share = (1 / _counts(grid)).astype(x.dtype)
+        images = padded(x, grid, 0)
+        y = self.buffer("y", (*x.shape[:2], *grid.out), x.dtype)
+        y[...] = 0
+        for i in range(grid.size[0]):
+            for j in range(grid.size[1]):
+                y += images[:, :, *grid.places(i, j)]
+        y *= share
+        self.saved = grid, share
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return dx."""
+        grid, share = self.saved
+        each = dy * share
+        images = np.zeros((*dy.shape[:2], *grid.padded), dy.dtype)
+        for i in range(grid.size[0]):
+            for j in range(grid.size[1]):
+                images[:, :, *grid.places(i, j)] += each
+        return self.fresh(images[:, :, *grid.inside])
+
+
+class GlobalAveragePooling(Layer):
+    """The mean of each channel over all of its places: what takes an image of any size to one row.
+
+        y[n, k] = mean over r, c of x[n, k, r, c]        dx = dy / (H · W)
+
+    Shapes       x (N, C, H, W) -> y (N, C); dy as y; dx as x
+    Dtype        that of x; float16 is summed in float32 and rounded
+    Errors       ValueError: no image, or one without a place
+    Source       Lin, Chen & Yan (2014)
+    Example
+        >>> GlobalAveragePooling().forward(np.array([[[[1.0, 2.0], [3.0, 6.0]]]]))
+        array([[3.]])
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Return the mean of each channel."""
+        if x.ndim != 4 or x.shape[2] * x.shape[3] == 0:
+            raise ValueError(f"{self.title}.forward: x must be (N, C, H, W), H and W at least 1; got {x.shape}.")
+        self.saved = x.shape
+        return np.mean(x, axis=(2, 3), dtype=working_dtype(x.dtype)).astype(x.dtype, copy=False)
+
+    def backward(self, dy: Array) -> Array:
+        """Return dx."""
+        shape = self.saved
+        each = dy / dy.dtype.type(shape[2] * shape[3])
+        return np.broadcast_to(each[:, :, np.newaxis, np.newaxis], shape).copy()
+
+
+def read_pool(owner: str, size: tuple[int, ...], stride: Any, pad: Any) -> Windows:
+    """A pool's windows; ValueError where one could hold nothing but padding."""
+    window = size[0] if len(size) == 1 else size
+    windows = Windows.read(owner, window, window if stride is None else stride, pad)
+    if isinstance(windows.pad, tuple):
+        for length, pads in zip(windows.size, windows.pad, strict=True):
+            if max(pads) >= length:
+                raise ValueError(f"{owner}: pad must be less than the window, {windows.size}; got {pad!r}.")
+    return windows
+
+
+def padded(x: Array, grid: Grid, value: float) -> Array:
+    """The images with their padding, which holds `value`; the images themselves where there is none."""
+    if grid.padded == grid.image:
+        return x
+    images = np.full((*x.shape[:2], *grid.padded), value, x.dtype)
+    images[:, :, *grid.inside] = x
+    return images
+
+
+def _counts(grid: Grid) -> Array:
+    """How many entries of the image itself each window holds: (rows, columns)."""
+    counts = np.zeros(grid.out)
+    ones = np.zeros(grid.padded)
+    ones[grid.inside] = 1
+    for i in range(grid.size[0]):
+        for j in range(grid.size[1]):
+            counts += ones[grid.places(i, j)]
+    return counts

@@ -1,0 +1,144 @@
+"""Where a kernel's or a pool's windows lie on an image: their size, stride, padding and dilation, and the errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Pair = tuple[int, int]
+Pad = int | str | tuple[int | Pair, int | Pair]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of one layer: their size, how far apart they lie, and what is put around the image.
+
+    Attributes
+        size, stride, dilation : (rows, columns), each at least 1.
+        pad : "same", or ((top, bottom), (left, right)), each at least 0.
+    """
+
+    size: Pair
+    stride: Pair
+    pad: str | tuple[Pair, Pair]
+    dilation: Pair
+
+    @classmethod
+    def read(cls, owner: str, size: Any, stride: Any = 1, pad: Any = 0, dilation: Any = 1) -> Windows:
+        """The windows that a layer's arguments describe; ValueError where they describe none."""
+        return cls(
+            _pair(owner, "the window", size, 1),
+            _pair(owner, "stride", stride, 1),
+            _read_pad(owner, pad),
+            _pair(owner, "dilation", dilation, 1),
+        )
+
+    @property
+    def reach(self) -> Pair:
+        """How many rows and columns a window spans, the holes that dilation makes included."""
+        return (self.size[0] - 1) * self.dilation[0] + 1, (self.size[1] - 1) * self.dilation[1] + 1
+
+    def on(self, owner: str, shape: tuple[int, ...]) -> Grid:
+        """The windows on images of a shape (N, C, H, W); ValueError where not one of them fits."""
+        if len(shape) != 4:
+            hint = " Add the channel axis with x[:, np.newaxis]." if len(shape) == 3 else ""
+            raise ValueError(f"{owner}.forward: x must be (N, C, H, W); got {shape}.{hint}")
+        pads = self.pad if isinstance(self.pad, tuple) else self._same(shape[2:])
+        sizes = [length + sum(pad) for length, pad in zip(shape[2:], pads, strict=True)]
+        if any(length < reach for length, reach in zip(sizes, self.reach, strict=True)):
+            raise ValueError(
+                f"{owner}.forward: the window must fit into the padded image; it spans {_by(self.reach)}"
+                f"{self._dilated()}, and the image is {_by(shape[2:])}{self._padded(sizes)}. "
+                "Take a smaller window or more padding."
+            )
+        out = tuple(
+            (length - reach) // step + 1 for length, reach, step in zip(sizes, self.reach, self.stride, strict=True)
+        )
+        return Grid(self.size, self.stride, pads, self.dilation, (shape[2], shape[3]), (out[0], out[1]))
+
+    def _same(self, lengths: tuple[int, ...]) -> tuple[Pair, Pair]:
+        """Padding that gives ⌈length / stride⌉ windows, the odd one below and to the right."""
+        pads = []
+        for length, stride, reach in zip(lengths, self.stride, self.reach, strict=True):
+            whole = max((-(-length // stride) - 1) * stride + reach - length, 0)
+            pads.append((whole // 2, whole - whole // 2))
+        return pads[0], pads[1]
+
+    def _dilated(self) -> str:
+        return f" ({_by(self.size)} with dilation {self.dilation})" if self.dilation != (1, 1) else ""
+
+    def _padded(self, sizes: list[int]) -> str:
+        return f", {_by(sizes)} with padding {self.pad}" if self.pad != ((0, 0), (0, 0)) else ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Windows on images of one size; `pads` in numbers, `image` and `out` the rows and columns in and out."""
+
+    size: Pair
+    stride: Pair
+    pads: tuple[Pair, Pair]
+    dilation: Pair
+    image: Pair
+    out: Pair
+
+    @property
+    def padded(self) -> Pair:
+        """The rows and columns of the padded image."""
+        return self.image[0] + sum(self.pads[0]), self.image[1] + sum(self.pads[1])
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """Where the image lies in the padded one."""
+        (top, _), (left, _) = self.pads
+        return slice(top, top + self.image[0]), slice(left, left + self.image[1])
+
+    def places(self, i: int, j: int) -> tuple[slice, slice]:
+        """Where entry (i, j) of every window lies in the padded image."""
+        starts = i * self.dilation[0], j * self.dilation[1]
+        return (
+            slice(starts[0], starts[0] + (self.out[0] - 1) * self.stride[0] + 1, self.stride[0]),
+            slice(starts[1], starts[1] + (self.out[1] - 1) * self.stride[1] + 1, self.stride[1]),
+        )
+
+    def turned(self) -> Grid | None:
+        """The windows by which the gradient of the input is a convolution of the output's; None where it is none."""
+        if self.stride != (1, 1):
+            return None
+        reach = [(size - 1) * dilation for size, dilation in zip(self.size, self.dilation, strict=True)]
+        pads = [(far - before, far - after) for far, (before, after) in zip(reach, self.pads, strict=True)]
+        if min(min(pad) for pad in pads) < 0:
+            return None
+        return Grid(self.size, (1, 1), (pads[0], pads[1]), self.dilation, self.out, self.image)
+
+
+def _pair(owner: str, what: str, value: Any, least: int) -> Pair:
+    """One whole number for both directions, or one for each; ValueError for anything else."""
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(pair) != 2 or not all(_is_whole(number) and number >= least for number in pair):
+        raise ValueError(
+            f"{owner}: {what} must be a whole number of at least {least}, or one for rows and one for columns; "
+            f"got {value!r}."
+        )
+    return int(pair[0]), int(pair[1])
+
+
+def _read_pad(owner: str, pad: Any) -> str | tuple[Pair, Pair]:
+    if isinstance(pad, str):
+        if pad == "valid":
+            return (0, 0), (0, 0)
+        if pad == "same":
+            return pad
+        raise ValueError(f'{owner}: pad must be "same", "valid" or whole numbers; got {pad!r}.')
+    rows, columns = pad if isinstance(pad, tuple | list) and len(pad) == 2 else (pad, pad)
+    return _pair(owner, "pad", rows, 0), _pair(owner, "pad", columns, 0)
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
+def _by(lengths: Any) -> str:
+    return " x ".join(str(int(length)) for length in lengths)
