@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from brickgrad.layers import Affine, Array, ArrayDict, Layer
+from brickgrad.layers import Affine, Array, ArrayDict, BatchNormalization, Dropout, Layer
 from brickgrad.layers.activation import ACTIVATIONS
 from brickgrad.layers.initial import Init, make_rng
 
@@ -19,6 +19,8 @@ from .sequential import Sequential
 class MultiLayerNet(Sequential):
     """Affine layers with an activation between them, and SoftmaxWithLoss: parameters W1, b1, W2, b2, …
 
+    With batch normalization before each activation (gamma1, beta1, …) and dropout after it, where asked for.
+
         loss = cross entropy + ½ λ Σ W²
 
     Parameters
@@ -26,8 +28,10 @@ class MultiLayerNet(Sequential):
         hidden_size_list : ints, the number of nodes of each hidden layer; may be empty.
         activation : "relu" (default), "sigmoid", "tanh" or "identity".
         weight_init_std : deviation or name, default "he" for ReLU and "xavier" else; see `initial_values`.
-        weight_decay_lambda : float >= 0, default 0. λ; biases are not decayed.
-        rng : numpy.random.Generator or seed, for the initial values.
+        weight_decay_lambda : float >= 0, default 0. λ; biases, gammas and betas are not decayed.
+        use_batchnorm : bool, default False.
+        dropout_ratio : float in 0..1, 1 left out, default 0. The share of hidden nodes that are dropped in training.
+        rng : numpy.random.Generator or seed, for the initial values and the masks.
         dtype : float32 (default) or float64.
     Shapes       x (N, input_size), t labels (N,) or one-hot (N, output_size)
     Errors       ValueError: an unknown activation, a size below 1, a negative λ
@@ -46,6 +50,8 @@ class MultiLayerNet(Sequential):
         weight_init_std: Init | None = None,
         weight_decay_lambda: float = 0.0,
         *,
+        use_batchnorm: bool = False,
+        dropout_ratio: float = 0.0,
         rng: np.random.Generator | int | None = None,
         dtype: Any = np.float32,
     ) -> None:
@@ -61,10 +67,14 @@ class MultiLayerNet(Sequential):
         generator = make_rng(self.title, rng)
         sizes = [input_size, *hidden_size_list, output_size]
         layers: list[Layer] = []
-        for n_in, n_out in itertools.pairwise(sizes):
-            if layers:
-                layers.append(ACTIVATIONS[activation]())
+        for n_in, n_out in itertools.pairwise(sizes[:-1]):
             layers.append(Affine(n_in, n_out, init=init, rng=generator, dtype=dtype))
+            if use_batchnorm:
+                layers.append(BatchNormalization(n_out, dtype=dtype))
+            layers.append(ACTIVATIONS[activation]())
+            if dropout_ratio:
+                layers.append(Dropout(dropout_ratio, rng=generator))
+        layers.append(Affine(*sizes[-2:], init=init, rng=generator, dtype=dtype))
         self.weight_decay_lambda = weight_decay_lambda
         super().__init__(*layers)
 

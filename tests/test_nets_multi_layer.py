@@ -192,3 +192,39 @@ def test_net_given_images_says_to_flatten_them():
     net = bg.TwoLayerNet(784, 5, 10)
     with pytest.raises(ValueError, match=r"TwoLayerNet.*input x must be \(N, 784\); got \(3, 1, 28, 28\)\. Flatten"):
         net.predict(np.zeros((3, 1, 28, 28), np.float32))
+
+
+def test_net_with_batch_normalization_and_dropout_has_them_in_the_texts_order():
+    net = bg.MultiLayerNet(5, [4, 7], 3, use_batchnorm=True, dropout_ratio=0.2, rng=0)
+    names = [type(layer).__name__ for layer in net.layers]
+    hidden = ["Affine", "BatchNormalization", "ReLU", "Dropout"]
+    assert names == [*hidden, *hidden, "Affine"]
+    assert list(net.params)[:4] == ["W1", "b1", "gamma1", "beta1"]
+
+
+def test_net_with_batch_normalization_and_dropout_learns_and_is_sure_in_inference():
+    net = bg.MultiLayerNet(5, [20], 3, use_batchnorm=True, dropout_ratio=0.3, rng=0, dtype=np.float64)
+    optimizer = bg.Adam(0.01)
+    for _ in range(200):
+        optimizer.update(net.params, net.gradient(X, T))
+    assert net.accuracy(X, T) == 1.0
+    np.testing.assert_array_equal(net.predict(X), net.predict(X))
+
+
+def test_net_with_dropout_decays_weights_alone():
+    plain = bg.MultiLayerNet(5, [4], 3, use_batchnorm=True, rng=0, dtype=np.float64)
+    decayed = bg.MultiLayerNet(5, [4], 3, weight_decay_lambda=0.1, use_batchnorm=True, rng=0, dtype=np.float64)
+    for name, gradient in decayed.gradient(X, T).items():
+        more = 0.1 * decayed.params[name] if name.startswith("W") else 0.0
+        np.testing.assert_allclose(gradient, plain.gradient(X, T)[name] + more, rtol=1e-12, atol=1e-14)
+
+
+def test_net_with_dropout_ratio_out_of_range_raises_value_error():
+    with pytest.raises(ValueError, match=r"Dropout: ratio must be at least 0 and below 1; got 1\.5"):
+        bg.MultiLayerNet(5, [4], 3, dropout_ratio=1.5)
+
+
+@pytest.mark.parametrize("options", [{}, {"use_batchnorm": True}, {"dropout_ratio": 0.3}], ids=str)
+def test_net_with_what_was_added_passes_gradcheck(options):
+    net = bg.MultiLayerNet(5, [4], 3, rng=0, **options)
+    assert bg.gradcheck(net, X, T, rng=0).passed
