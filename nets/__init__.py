@@ -1,5 +1,6 @@
 """Nets ready to use, and the class to make one's own from nodes."""
 
+from .evaluation import Evaluation
 from .gates import AND, NAND, OR, XOR, logic_gate, perceptron
 from .multi_layer import MultiLayerNet, TwoLayerNet
 from .net import Net
@@ -10,6 +11,7 @@ __all__ = [
     "NAND",
     "OR",
     "XOR",
+    "Evaluation",
     "MultiLayerNet",
     "Net",
     "Sequential",
