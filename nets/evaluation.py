@@ -58,9 +58,7 @@ def accuracy(who: str, predict: Predict, loss_layer: Layer, x: Any, t: Any, batc
 
 def evaluate(who: str, predict: Predict, loss_layer: Layer, x: Any, t: Any, batch_size: int) -> Evaluation:
     """Mean loss and accuracy, both from one pass. A batch's loss is the mean over its samples, as losses here are."""
-    judge = (
-        loss_layer.replica()
-    )  # with a memory and a mode of its own: a backward that is still to come is not disturbed
+    judge = loss_layer.replica()  # a memory and a mode of its own: a backward still to come is not disturbed
     judge.eval()
     loss, right, labels, samples = 0.0, 0.0, 0, 0
     for rows, targets in _batches(who, x, t, batch_size):

@@ -261,6 +261,20 @@ def test_net_evaluate_runs_in_inference_mode_and_disturbs_no_backward_to_come():
         np.testing.assert_array_equal(net.grads[name], gradient)
 
 
+def test_net_evaluate_has_the_loss_layer_in_inference_mode_and_leaves_what_it_saved():
+    class Moody(bg.SoftmaxWithLoss):
+        def forward(self, x, t):
+            return super().forward(x, t) * (1000 if self.training else 1)
+
+    loss = Moody()
+    net = small_net(loss=loss)
+    loss.forward(np.zeros((1, 4)), np.array([0]))
+    saved = loss.saved
+    assert net.evaluate(X, T).loss < 100 < net.loss(X, T)
+    assert loss.saved is saved
+    assert loss.training
+
+
 def test_net_evaluate_of_what_is_no_data_set_says_so():
     net = small_net()
     with pytest.raises(ValueError, match=r"Net\.evaluate: needs at least one sample and as many targets; got 7 and 6"):
