@@ -387,7 +387,9 @@ def test_trainer_holds_out_the_same_samples_in_every_fit_and_others_by_another_s
 def test_trainer_with_a_validation_share_trains_as_one_that_was_never_given_those_samples():
     trainer = train(validation=0.2)
     kept = np.setdiff1d(np.arange(50), trainer.held_out)
-    assert trainer.net.vector.tobytes() == train(x=X[kept], t=T[kept]).net.vector.tobytes()
+    without = train(x=X[kept], t=T[kept])
+    assert trainer.net.vector.tobytes() == without.net.vector.tobytes()
+    assert trainer.rng.bit_generator.state == without.rng.bit_generator.state
 
 
 def test_trainer_without_validation_or_augment_draws_as_ever_and_takes_generators_that_cannot_spawn():
