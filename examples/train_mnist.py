@@ -92,7 +92,7 @@ def draw(arguments, net, history, x, t):
         history.plot(left)
         history.plot_loss(right)
         common.save(figure, arguments, "learning_curves.png")
-    found = np.concatenate([net.predict(x[i : i + 1000]).argmax(axis=1) for i in range(0, len(x), 1000)])
+    found = net.predict(x, batch_size=1000).argmax(axis=1)
     wrong = np.flatnonzero(found != t)
     shown = np.concatenate([np.arange(min(50, len(x))), wrong[:50]])
     title = f"The first 50 test digits, and {len(wrong[:50])} of the {len(wrong)} that the net gets wrong"

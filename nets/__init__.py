@@ -1,6 +1,7 @@
 """Nets ready to use, and the class to make one's own from nodes."""
 
 from .convolutional import DeepConvNet, SimpleConvNet
+from .evaluation import Evaluation
 from .gates import AND, NAND, OR, XOR, logic_gate, perceptron
 from .multi_layer import MultiLayerNet, TwoLayerNet
 from .net import Net
@@ -13,6 +14,7 @@ __all__ = [
     "OR",
     "XOR",
     "DeepConvNet",
+    "Evaluation",
     "MultiLayerNet",
     "Net",
     "ResNet",

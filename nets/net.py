@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 
 from brickgrad.graph import Graph, Input, Node, numerical_gradient
 from brickgrad.graph.downstream import Downstream
-from brickgrad.layers import Array, ArrayDict, Layer, Memory, SigmoidWithLoss, SoftmaxWithLoss
-from brickgrad.layers.labels import as_labels
+from brickgrad.layers import Array, ArrayDict, Layer, Memory, SoftmaxWithLoss
 
+from .evaluation import Evaluation, accuracy, evaluate, predict_in_batches
 from .flat import Flat
+from .snapshot import live_arrays, write_all
+from .summary import table
 
 
 class Net:
@@ -56,8 +58,10 @@ class Net:
         """The net as errors name it."""
         return type(self).__name__
 
-    def predict(self, x: Any) -> Any:
-        """The scores of a sample or a batch, in inference mode."""
+    def predict(self, x: Any, batch_size: int | None = None) -> Any:
+        """The scores of a sample or a batch, in inference mode; of any number of samples, `batch_size` at a time."""
+        if batch_size is not None:
+            return predict_in_batches(f"{self.title}.predict", self.predict, x, batch_size)
         with self._inference():
             return self.body.forward(x)
 
@@ -71,38 +75,19 @@ class Net:
         For a SigmoidWithLoss: the share of samples all of whose outputs are on the right side of one half. For one
         output under another loss there are no classes to be right about: nan.
         """
-        x, t = np.asarray(x), np.asarray(t)
-        if x.ndim == 0 or t.ndim == 0:
-            raise ValueError(f"{self.title}.accuracy: x and t must have a batch axis; got {x.shape} and {t.shape}.")
-        if len(x) == 0 or len(t) != len(x):
-            raise ValueError(
-                f"{self.title}.accuracy: needs at least one sample and as many targets; got {len(x)} and {len(t)}."
-            )
-        if batch_size < 1:
-            raise ValueError(f"{self.title}.accuracy: batch_size must be at least 1; got {batch_size}.")
-        right, labels = 0.0, 0
-        for start in range(0, len(x), batch_size):
-            scores = self.predict(x[start : start + batch_size])
-            found = self._right(scores, t[start : start + batch_size])
-            right, labels = right + float(np.sum(found)), labels + found.size
-        return right / labels
+        return accuracy(f"{self.title}.accuracy", self.predict, self.loss_layer, x, t, batch_size)
 
-    def _right(self, scores: Array, t: Array) -> Array:
-        """Which labels are met: 1, 0, or nan where there are no classes."""
-        if isinstance(self.loss_layer, SigmoidWithLoss):
-            if t.shape != scores.shape:
-                raise ValueError(f"{self.title}.accuracy: t must be {scores.shape}, as the scores; got {t.shape}.")
-            wrong_sides = np.logical_xor(scores > 0, t > 0.5).reshape(len(t), -1)
-            return np.asarray(~wrong_sides.any(axis=1))
-        if scores.ndim < 2 or scores.shape[-1] == 1:
-            return np.full(len(scores), np.nan)
-        labels = as_labels(t, scores.shape)
-        if labels.shape != scores.shape[:-1]:
-            raise ValueError(
-                f"{self.title}.accuracy: t must hold labels, one for each sample, {scores.shape[:-1]}, or one-hot "
-                f"rows, {scores.shape}; got {t.shape}."
-            )
-        return np.asarray(np.argmax(scores, axis=-1) == labels)
+    def evaluate(self, x: Any, t: Any, batch_size: int = 1000) -> Evaluation:
+        """Loss and accuracy over a whole data set, in inference mode; every sample weighs the same.
+
+        >>> import brickgrad as bg
+        >>> net = bg.Sequential(bg.Affine(2, 2, init=0.0))
+        >>> found = net.evaluate(np.ones((3, 2), np.float32), np.array([0, 0, 1]), batch_size=2)
+        >>> print(f"{found.loss:.4f} {found.accuracy:.4f}")
+        0.6931 0.6667
+        """
+        found = evaluate(f"{self.title}.evaluate", self.predict, self.loss_layer, x, t, batch_size)
+        return found._replace(loss=found.loss + self._penalty())
 
     def loss_and_gradient(self, x: Any, t: Any) -> float:
         """The loss of a batch; its gradient is in `grads` until the next call. What a trainer's step runs."""
@@ -186,6 +171,23 @@ class Net:
         """The name under which `params` shows the graph's parameter `name`."""
         return name
 
+    def snapshot(self) -> dict[str, Array]:
+        """Copies of all that training changes: the parameters, and as `layer.array` what layers list in `kept`."""
+        return {name: array.copy() for name, array in live_arrays(self.params, self.graph).items()}
+
+    def restore(self, snapshot: Mapping[str, Array]) -> None:
+        """Put a snapshot back; ValueError, and nothing changed, where one of its names, shapes or dtypes is not ours.
+
+        >>> import brickgrad as bg
+        >>> net = bg.Sequential(bg.Affine(2, 1, rng=0))
+        >>> before = net.snapshot()
+        >>> net.params["affine1.W"] = [[7], [7]]
+        >>> net.restore(before)
+        >>> net.params["affine1.W"].round(2).ravel(), list(before)
+        (array([ 0.13, -0.13], dtype=float32), ['affine1.W', 'affine1.b'])
+        """
+        write_all(f"{self.title}.restore", live_arrays(self.params, self.graph), snapshot)
+
     def train(self) -> None:
         """Put all layers into training mode."""
         self.graph.train()
@@ -243,20 +245,7 @@ class Net:
         affine2  Affine  (N, 10)           510
         total                           39,760
         """
-        rows = [("name", "layer", "output", "parameters")]
-        for step in self.body.wiring.steps:
-            shape = self.body.shapes[step.writes[0]]
-            size = sum(param.size for leaf in step.layer.leaves() for param in leaf.params.values())
-            text = "?" if shape is None else f"({', '.join(['N', *map(str, shape[1:])])})"
-            rows.append((step.name, type(step.layer).__name__, text, f"{size:,}"))
-        total = sum(param.size for leaf in self.body.leaves() for param in leaf.params.values())
-        rows.append(("total", "", "", f"{total:,}"))
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + f"  {row[3]:>12}"
-            for row in rows
-        ]
-        return "\n".join([self.title, *lines])
+        return table(self.title, self.body)
 
     def __repr__(self) -> str:
         return self.summary()

@@ -274,6 +274,6 @@ def test_load_idx_damaged_file_is_reported_in_its_own_name(folder):
 def test_datasets_exports_are_sorted_and_all_there():
     exported = brickgrad.datasets.__all__
     assert exported == sorted(exported)
-    expected = "IdxError load_idx load_mnist plot_digits read_idx standardize whiten write_idx"
+    expected = "IdxError Shifts load_idx load_mnist plot_digits read_idx shift standardize whiten write_idx"
     assert set(exported) == set(expected.split())
     assert all(hasattr(brickgrad.datasets, name) for name in exported)

@@ -221,6 +221,186 @@ def test_net_accuracy_of_no_samples_or_other_many_targets_raises_value_error_wit
         picker().accuracy(np.ones((n, 2)), np.zeros(m, int))
 
 
+# evaluate, and predict in batches
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("loss", [bg.SoftmaxWithLoss, bg.MeanSquaredLoss])
+def test_net_evaluate_weighs_every_sample_alike_for_any_batch_size(loss, batch_size):
+    net = small_net(np.float64, loss())
+    x = X.astype(np.float64)
+    found = net.evaluate(x, T, batch_size)
+    np.testing.assert_allclose(
+        found.loss, np.mean([net.loss(x[i : i + 1], T[i : i + 1]) for i in range(7)]), rtol=1e-12
+    )
+    assert found.accuracy == net.accuracy(x, T)
+    assert found == net.evaluate(x, T, batch_size)
+    assert isinstance(found.loss, float)
+
+
+def test_net_evaluate_of_one_batch_is_the_loss_in_inference_mode_and_adds_a_penalty_once():
+    net = bg.TwoLayerNet(3, 5, 4, 0.5, rng=0)
+    assert net.evaluate(X, T).loss == net.loss(X, T)
+    decaying = bg.MultiLayerNet(3, [5], 4, weight_decay_lambda=0.5, rng=0, dtype=np.float64)
+    x = X.astype(np.float64)
+    np.testing.assert_allclose(decaying.evaluate(x, T, 2).loss, decaying.loss(x, T), rtol=1e-12)
+
+
+def test_net_evaluate_runs_in_inference_mode_and_disturbs_no_backward_to_come():
+    layer = Dropping()
+    net = bg.Sequential(bg.Affine(3, 4, rng=0, dtype=np.float64), layer)
+    x = X.astype(np.float64)
+    expected = net.gradient(x, T)
+    layer.modes.clear()
+    net.graph.forward(x, T)
+    net.evaluate(x[:3], T[:3])
+    net.graph.backward()
+    assert layer.modes == [True, False]
+    assert layer.training
+    for name, gradient in expected.items():
+        np.testing.assert_array_equal(net.grads[name], gradient)
+
+
+def test_net_evaluate_has_the_loss_layer_in_inference_mode_and_leaves_what_it_saved():
+    class Moody(bg.SoftmaxWithLoss):
+        def forward(self, x, t):
+            return super().forward(x, t) * (1000 if self.training else 1)
+
+    loss = Moody()
+    net = small_net(loss=loss)
+    loss.forward(np.zeros((1, 4)), np.array([0]))
+    saved = loss.saved
+    assert net.evaluate(X, T).loss < 100 < net.loss(X, T)
+    assert loss.saved is saved
+    assert loss.training
+
+
+def test_net_evaluate_of_what_is_no_data_set_says_so():
+    net = small_net()
+    with pytest.raises(ValueError, match=r"Net\.evaluate: needs at least one sample and as many targets; got 7 and 6"):
+        net.evaluate(X, T[:6])
+    with pytest.raises(ValueError, match=r"Net\.evaluate: batch_size must be at least 1; got 0"):
+        net.evaluate(X, T, 0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 7, 100])
+def test_net_predict_in_batches_gives_every_row_and_never_runs_more_at_once(batch_size):
+    sizes = []
+
+    class Watch(bg.Layer):
+        def forward(self, x):
+            sizes.append(len(x))
+            return x * 1
+
+        def backward(self, dy):
+            return dy * 1
+
+    net = bg.Sequential(bg.Affine(3, 4, rng=0, dtype=np.float64), Watch())
+    sizes.clear()
+    x = X.astype(np.float64)
+    found = net.predict(x, batch_size=batch_size)
+    assert max(sizes) == min(batch_size, 7)
+    assert sum(sizes) == 7
+    np.testing.assert_allclose(found, net.predict(x), rtol=1e-12, atol=1e-14)
+    assert net.predict(x[:0], batch_size=batch_size).shape == (0, 4)
+
+
+def test_net_predict_in_batches_of_what_has_no_batches_raises_value_error():
+    net = small_net()
+    with pytest.raises(ValueError, match=r"Net\.predict: batch_size must be at least 1; got 0"):
+        net.predict(X, batch_size=0)
+    with pytest.raises(ValueError, match=r"Net\.predict: with a batch_size, x must have a batch axis"):
+        net.predict(np.float32(1), batch_size=2)
+
+
+# snapshots
+
+
+class Statistics(bg.Layer):
+    """Keeps two arrays that are no parameters."""
+
+    kept = ("running_mean", "running_var")
+
+    def __init__(self):
+        self.running_mean, self.running_var = np.zeros(3, np.float32), np.ones(3, np.float32)
+
+    def forward(self, x):
+        return x * 1
+
+    def backward(self, dy):
+        return dy * 1
+
+
+def keeping():
+    return bg.Sequential(Statistics(), bg.Affine(3, 4, rng=0))
+
+
+def test_net_snapshot_is_copies_of_parameters_and_of_what_layers_keep():
+    net = keeping()
+    snapshot = net.snapshot()
+    assert list(snapshot) == [
+        "affine1.W", "affine1.b", "statistics1.running_mean", "statistics1.running_var",
+    ]  # fmt: skip
+    assert not any(np.shares_memory(array, net.vector) for array in snapshot.values())
+    assert not np.shares_memory(snapshot["statistics1.running_mean"], net.layers[0].running_mean)
+
+
+def test_net_restore_writes_into_the_places_that_are_there():
+    net = keeping()
+    statistics, vector = net.layers[0], net.vector
+    mean, snapshot = statistics.running_mean, net.snapshot()
+    net.vector[...] = 7
+    statistics.running_mean += 3
+    net.restore(snapshot)
+    assert net.vector is vector
+    assert statistics.running_mean is mean
+    assert mean.tolist() == [0, 0, 0]
+    for name, array in net.snapshot().items():
+        np.testing.assert_array_equal(array, snapshot[name], strict=True)
+
+
+def test_net_restore_takes_a_snapshot_of_another_net_of_the_same_make():
+    one, other = bg.TwoLayerNet(3, 5, 4, rng=0), bg.TwoLayerNet(3, 5, 4, rng=1)
+    other.restore(one.snapshot())
+    assert other.vector.tobytes() == one.vector.tobytes()
+    assert list(one.snapshot()) == ["W1", "b1", "W2", "b2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda s: s.pop("affine1.b"), ValueError, r"missing: affine1\.b; unexpected: none"),
+        (lambda s: s.update(extra=1), ValueError, r"missing: none; unexpected: extra"),
+        (
+            lambda s: s.update({"affine1.b": np.zeros(3, np.float32)}),
+            ValueError,
+            r"affine1\.b must be \(4,\) of float32",
+        ),
+        (lambda s: s.update({"affine1.b": np.zeros(4)}), ValueError, r"float32; got \(4,\) of float64\. Nothing was"),
+        (
+            lambda s: s.update({"statistics1.running_var": np.zeros(4, np.float32)}),
+            ValueError,
+            r"statistics1\.running_var must be \(3,\)",
+        ),
+    ],
+)
+def test_net_restore_of_what_does_not_fit_says_what_and_changes_nothing(change, error, message):
+    net = keeping()
+    snapshot, before = net.snapshot(), net.snapshot()
+    for array in snapshot.values():
+        array += 1
+    change(snapshot)
+    with pytest.raises(error, match=r"Sequential\.restore: .*" + message):
+        net.restore(snapshot)
+    for name, array in net.snapshot().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_net_restore_of_what_is_no_dict_raises_type_error():
+    with pytest.raises(TypeError, match=r"Net\.restore: takes a dict of arrays by name.*got ndarray"):
+        small_net().restore(np.zeros(3))
+
+
 # gradients
 
 

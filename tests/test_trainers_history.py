@@ -130,3 +130,27 @@ def test_history_of_a_run_with_a_test_set_in_one_fit_only_still_prints_and_plots
     ax = history.plot()
     (at,) = (x for x, y in zip(*ax.get_lines()[1].get_data(), strict=True) if np.isfinite(y))
     assert at == (1 if first_with_test else 2)
+
+
+def test_history_with_a_validation_set_has_a_column_and_a_curve_more(plt):
+    history = course()
+    history.validation_accuracies = [0.5, float("nan"), 0.75]
+    assert str(history).splitlines() == [
+        "epoch   loss    train %  valid %  test %  seconds",
+        "    1  1.5000    50.00    50.00    25.00     0.25",
+        "    2  0.7000    75.00        -    50.00     1.00",
+        "    3  0.5000   100.00    75.00    87.50    12.50",
+    ]
+    ax = history.plot()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training set", "validation set", "test set"]
+    np.testing.assert_array_equal(ax.get_lines()[1].get_ydata(), history.validation_accuracies)
+
+
+def test_history_record_fills_epochs_that_measured_no_validation_with_nan():
+    history = bg.History()
+    history.record([1.0], 0.5, None, 1.0)
+    history.record([1.0], 0.5, None, 1.0, 0.25, 2.0)
+    history.record([1.0], 0.5, None, 1.0)
+    np.testing.assert_array_equal(history.validation_accuracies, [np.nan, 0.25, np.nan])
+    np.testing.assert_array_equal(history.validation_losses, [np.nan, 2.0, np.nan])
+    assert history.test_accuracies == []

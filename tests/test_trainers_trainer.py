@@ -352,6 +352,160 @@ def test_trainer_leaves_the_net_in_inference_mode_after_an_error_and_calls_on_en
     assert ended == [True]
 
 
+# Samples held out
+
+
+@pytest.mark.parametrize("model", [Logistic, net])
+def test_trainer_holds_out_the_share_trains_on_the_rest_and_measures_it(model):
+    trainer = train(model(), validation=0.2, epochs=2)
+    held, history = trainer.held_out, trainer.history
+    assert len(held) == len(set(held.tolist())) == 10
+    assert held.max() > 9
+    assert held.min() < 40  # neither the first rows nor the last
+    kept = np.setdiff1d(np.arange(50), held)
+    assert history.validation_accuracies[-1] == trainer.net.accuracy(X[held], T[held])
+    assert history.train_accuracies[-1] == trainer.net.accuracy(X[kept], T[kept])
+    assert len(history.validation_accuracies) == 2
+    if model is Logistic:
+        assert history.validation_losses == []
+        seen = np.concatenate([x for x, _ in trainer.net.seen[:5]])
+        assert {row.tobytes() for row in seen} == {row.tobytes() for row in X[kept]}
+    else:
+        assert history.validation_losses[-1] == trainer.net.evaluate(X[held], T[held]).loss
+
+
+def test_trainer_holds_out_the_same_samples_in_every_fit_and_others_by_another_seed():
+    trainer = train(validation=0.2)
+    first = trainer.held_out
+    trainer.fit(X, T)
+    np.testing.assert_array_equal(trainer.held_out, first)
+    np.testing.assert_array_equal(train(validation=0.2).held_out, first)
+    np.testing.assert_array_equal(train(validation=0.2, augment=lambda x, rng: x + rng.normal()).held_out, first)
+    assert set(train(validation=0.2, seed=2).held_out) != set(first)
+
+
+def test_trainer_with_a_validation_share_trains_as_one_that_was_never_given_those_samples():
+    trainer = train(validation=0.2)
+    kept = np.setdiff1d(np.arange(50), trainer.held_out)
+    without = train(x=X[kept], t=T[kept])
+    assert trainer.net.vector.tobytes() == without.net.vector.tobytes()
+    assert trainer.rng.bit_generator.state == without.rng.bit_generator.state
+
+
+def test_trainer_without_validation_or_augment_draws_as_ever_and_takes_generators_that_cannot_spawn():
+    class Alone(np.random.bit_generator.ISeedSequence):
+        def generate_state(self, n_words, dtype=np.uint32):
+            return np.arange(n_words).astype(dtype)
+
+    train(seed=np.random.Generator(np.random.PCG64(Alone())))
+    generator = np.random.default_rng(1)
+    train(seed=generator)
+    assert generator.bit_generator.seed_seq.n_children_spawned == 0
+
+
+@pytest.mark.parametrize("bad", [1, 1.0, -0.1, float("nan"), "0.1", None, True])
+def test_trainer_of_a_share_outside_0_to_1_raises_value_error_naming_it(bad):
+    with pytest.raises(ValueError, match=rf"Trainer: validation must be a share .*0 <= share < 1; got {bad!r}"):
+        bg.Trainer(net(), bg.SGD(), validation=bad)
+
+
+@pytest.mark.parametrize(("n", "share", "held"), [(4, 0.1, 0), (1, 0.5, 0), (3, 0.99, 3)])
+def test_trainer_of_a_split_that_leaves_nothing_raises_value_error_before_it_trains(n, share, held):
+    model = net()
+    before = model.vector.tobytes()
+    with pytest.raises(ValueError, match=rf"validation={share} of {n} samples would be {held}: .*at least one"):
+        train(model, x=X[:n], t=T[:n], validation=share)
+    assert model.vector.tobytes() == before
+
+
+def test_trainer_with_nan_names_the_callers_sample_whether_it_is_held_out_or_not():
+    for sample in range(50):
+        x = X.copy()
+        x[sample, 0] = np.nan
+        with pytest.raises(ValueError, match=rf"x_train\[{sample}\]"):
+            train(x=x, validation=0.2)
+
+
+def test_trainer_lines_and_history_show_the_validation_accuracy(capsys):
+    trainer = train(validation=0.2, epochs=1, progress="lines", test=(X, T))
+    line = capsys.readouterr().out.splitlines()[1]
+    assert re.search(r"train +\d+\.\d\d %  validation +\d+\.\d\d %  test +\d+\.\d\d %", line)
+    assert str(trainer.history).splitlines()[0] == "epoch   loss    train %  valid %  test %  seconds"
+    assert trainer.measures == (
+        "train_loss", "train_accuracy", "test_accuracy", "validation_accuracy", "validation_loss",
+    )  # fmt: skip
+
+
+# Augmenting
+
+
+def test_trainer_augments_what_it_trains_on_and_nothing_that_it_measures():
+    model = Logistic()
+    plain = Logistic()
+    trainer = train(model, augment=lambda x, rng: x + 1, test=(X[:9], T[:9]))
+    train(plain)
+    for (x, t), (x_plain, t_plain) in zip(model.seen, plain.seen, strict=True):
+        np.testing.assert_array_equal(x, x_plain + 1)
+        np.testing.assert_array_equal(t, t_plain)
+    assert trainer.history.train_accuracies[-1] == model.accuracy(X, T)
+    assert trainer.history.test_accuracies[-1] == model.accuracy(X[:9], T[:9])
+
+
+def test_trainer_whose_augment_draws_keeps_the_order_of_the_samples_and_repeats_to_the_bit():
+    def tired(x, rng):
+        rng.normal(size=1000)
+        return x
+
+    def noisy(x, rng):
+        return x + rng.normal(size=x.shape)
+
+    assert bits(train(augment=tired)) == bits(train())
+    assert bits(train(augment=noisy)) == bits(train(augment=noisy))
+    assert bits(train(augment=noisy)) != bits(train(augment=noisy, seed=2))
+    assert train(augment=noisy).net.vector.dtype == np.float32  # though the noise was float64
+
+
+def test_trainer_augment_that_writes_into_its_batch_leaves_the_data_as_it_was():
+    def write(x, rng):
+        x[...] = 0
+        return x
+
+    x = X.copy()
+    train(x=x, augment=write)
+    np.testing.assert_array_equal(x, X)
+
+
+def test_trainer_takes_shifts_for_images():
+    images = RNG.normal(size=(20, 4, 4)).astype(np.float32)
+    model = bg.Sequential(bg.Flatten(), bg.Affine(16, 3, rng=0), input_shape=(4, 4))
+    trainer = train(model, x=images, t=T[:20], augment=bg.Shifts(1))
+    assert len(trainer.history) == 3
+
+
+@pytest.mark.parametrize(
+    ("augment", "got"),
+    [
+        (lambda x, rng: None, "NoneType"),
+        (lambda x, rng: x[:3], r"\(3, 4\) of float32"),
+        (lambda x, rng: x.astype(str), r"\(8, 4\) of <U\d+"),
+    ],
+)
+def test_trainer_augment_that_returns_no_batch_raises_type_error_saying_what_it_must(augment, got):
+    with pytest.raises(TypeError, match=rf"augment must return an array .* 8 samples .*\(8, 4\); got {got}"):
+        train(augment=augment)
+
+
+@pytest.mark.parametrize("bad", [2, bg.Shifts, "shift"])
+def test_trainer_of_an_augment_that_is_no_function_raises_type_error(bad):
+    with pytest.raises(TypeError, match=r"Trainer: augment must be a function of \(x, rng\), such as Shifts\(2\); got"):
+        bg.Trainer(net(), bg.SGD(), augment=bad)
+
+
+def test_trainer_with_nan_made_by_augmenting_says_that_it_is():
+    with pytest.raises(ValueError, match=r"sample 0 of the batch, augmented\) holds NaN"):
+        train(augment=lambda x, rng: x * np.float32(np.nan))
+
+
 # Data
 
 

@@ -31,7 +31,7 @@ class Batches:
     def __init__(self, n_samples: int, batch_size: int, rng: np.random.Generator, sampling: str = "shuffle") -> None:
         if n_samples < 1:
             raise ValueError(f"Batches: the data set must hold at least one sample; got {n_samples}.")
-        check_batch_size("Batches", batch_size)
+        check_count("Batches", "batch_size", batch_size)
         check_sampling("Batches", sampling)
         self.n_samples, self.batch_size = n_samples, min(batch_size, n_samples)
         self.rng, self.sampling = rng, sampling
@@ -60,10 +60,10 @@ class Batches:
         return f"{text}, the last of {left}" if left else text
 
 
-def check_batch_size(who: str, batch_size: int) -> None:
-    """ValueError unless batch_size is a whole number of at least 1."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        raise ValueError(f"{who}: batch_size must be a whole number of at least 1; got {batch_size!r}.")
+def check_count(who: str, name: str, count: int) -> None:
+    """ValueError unless it is a whole number of at least 1."""
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise ValueError(f"{who}: {name} must be a whole number of at least 1; got {count!r}.")
 
 
 def check_sampling(who: str, sampling: str) -> None:

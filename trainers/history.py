@@ -7,6 +7,15 @@ from typing import Any
 
 import numpy as np
 
+# What callbacks can watch, and the attribute it stands in.
+WATCHABLE = {
+    "train_loss": "epoch_losses",
+    "train_accuracy": "train_accuracies",
+    "validation_loss": "validation_losses",
+    "validation_accuracy": "validation_accuracies",
+    "test_accuracy": "test_accuracies",
+}
+
 
 @dataclass
 class History:
@@ -17,6 +26,8 @@ class History:
         epoch_losses : float, their mean over each epoch.
         train_accuracies, test_accuracies : float in 0..1, after each epoch; the latter empty without a test set.
         seconds : float, the time of each epoch, evaluation included.
+        validation_accuracies, validation_losses : float, after each epoch, of the samples held out; empty without any,
+            the losses also for a net without `evaluate`.
     Example
         >>> print(History([2.0, 1.0], [1.5], [0.9], [0.8], [0.25]))
         epoch   loss    train %  test %  seconds
@@ -28,12 +39,26 @@ class History:
     train_accuracies: list[float] = field(default_factory=list)
     test_accuracies: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    validation_accuracies: list[float] = field(default_factory=list)
+    validation_losses: list[float] = field(default_factory=list)
 
-    def record(self, losses: list[float], train: float, test: float | None, seconds: float) -> None:
-        """Add an epoch. Where only some have a test set, the others' test accuracy is nan."""
-        missing = len(self) - len(self.test_accuracies)
-        if test is not None or self.test_accuracies:
-            self.test_accuracies += [float("nan")] * missing + [float("nan") if test is None else test]
+    def record(
+        self,
+        losses: list[float],
+        train: float,
+        test: float | None,
+        seconds: float,
+        validation: float | None = None,
+        validation_loss: float | None = None,
+    ) -> None:
+        """Add an epoch. What only some epochs measure is nan in the others."""
+        for series, value in (
+            (self.test_accuracies, test),
+            (self.validation_accuracies, validation),
+            (self.validation_losses, validation_loss),
+        ):
+            if value is not None or series:
+                series += [float("nan")] * (len(self) - len(series)) + [float("nan") if value is None else value]
         self.epoch_losses.append(float(np.mean(losses)))
         self.train_accuracies.append(train)
         self.seconds.append(seconds)
@@ -42,13 +67,17 @@ class History:
         return len(self.epoch_losses)
 
     def __str__(self) -> str:
-        lines = ["epoch   loss    train %  test %  seconds"]
+        columns = {"train %": self.train_accuracies}
+        if self.validation_accuracies:
+            columns["valid %"] = self.validation_accuracies
+        columns["test %"] = self.test_accuracies
+        lines = ["  ".join(["epoch   loss  ", *columns, "seconds"])]
         for epoch, loss in enumerate(self.epoch_losses):
-            train, test = (
-                f"{100 * accuracies[epoch]:8.2f}" if accuracies and np.isfinite(accuracies[epoch]) else f"{'-':>8}"
-                for accuracies in (self.train_accuracies, self.test_accuracies)
+            cells = (
+                f"{100 * accuracies[epoch]:9.2f}" if accuracies and np.isfinite(accuracies[epoch]) else f"{'-':>9}"
+                for accuracies in columns.values()
             )
-            lines.append(f"{epoch + 1:5}  {loss:.4f} {train} {test} {self.seconds[epoch]:8.2f}")
+            lines.append(f"{epoch + 1:5}  {loss:.4f}{''.join(cells)} {self.seconds[epoch]:8.2f}")
         return "\n".join(lines)
 
     def plot(self, ax: Any = None) -> Any:
@@ -56,6 +85,8 @@ class History:
         ax = _axes(ax)
         epochs = np.arange(1, len(self) + 1)
         ax.plot(epochs, self.train_accuracies, marker="o", markersize=3, label="training set")
+        if self.validation_accuracies:
+            ax.plot(epochs, self.validation_accuracies, marker="^", markersize=3, linestyle=":", label="validation set")
         if self.test_accuracies:
             ax.plot(epochs, self.test_accuracies, marker="s", markersize=3, linestyle="--", label="test set")
         ax.set(xlabel="epoch", ylabel="accuracy", title="Accuracy after each epoch")

@@ -30,7 +30,7 @@ class Progress:
         bar = _tqdm(required=self.mode is True) if wants_bar else None
         if bar is not None:
             self._bar = bar(total=batches.n_drawn * trainer.epochs, unit="img", unit_scale=True, dynamic_ncols=True)
-        self._say(str(batches))
+        self.say(str(batches))
 
     def batch(self, trainer: Trainer, n_samples: int) -> None:
         """Move the bar on."""
@@ -42,10 +42,14 @@ class Progress:
     def epoch(self, trainer: Trainer) -> None:
         """Say how the epoch went."""
         history = trainer.history
-        test = f"  test {100 * history.test_accuracies[-1]:6.2f} %" if history.test_accuracies else ""
-        self._say(
+        others = "".join(
+            f"  {name} {100 * accuracies[-1]:6.2f} %"
+            for name, accuracies in (("validation", history.validation_accuracies), ("test", history.test_accuracies))
+            if accuracies
+        )
+        self.say(
             f"epoch {trainer.epoch:3}/{trainer.last_epoch}  loss {history.epoch_losses[-1]:.4f}  "
-            f"train {100 * history.train_accuracies[-1]:6.2f} %{test}  {history.seconds[-1]:.2f} s"
+            f"train {100 * history.train_accuracies[-1]:6.2f} %{others}  {history.seconds[-1]:.2f} s"
         )
 
     def stop(self) -> None:
@@ -54,7 +58,8 @@ class Progress:
             self._bar.close()
             self._bar = None
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """A line of its own, beside the bar; nothing where there is to be silence."""
         if self._bar is not None:
             self._bar.write(line)
         elif self.mode is not False:

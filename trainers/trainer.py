@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,27 +12,13 @@ import numpy as np
 
 from brickgrad.layers import Array
 
-from .batches import Batches, check_batch_size, check_sampling
+from .batches import Batches, check_count, check_sampling
+from .callbacks import Callback
 from .history import History
 from .optimizers import Optimizer
 from .progress import Progress
 from .protocol import TrainableNet
-
-
-class Callback:
-    """What is called during a run; override what you need. A plain function is called after each epoch."""
-
-    def on_start(self, trainer: Trainer) -> None:
-        """Before the first batch."""
-
-    def on_batch(self, trainer: Trainer) -> None:
-        """After each step; `trainer.history.losses[-1]` is the batch's loss."""
-
-    def on_epoch(self, trainer: Trainer) -> None:
-        """After each epoch, when its accuracies are in `trainer.history`."""
-
-    def on_end(self, trainer: Trainer) -> None:
-        """After the last epoch, also when an error ends the run."""
+from .sets import Augment, augmented, check_finite, check_set, check_share, first_nonfinite, split
 
 
 class Trainer:
@@ -44,14 +31,23 @@ class Trainer:
         epochs : int >= 0, default 20. How many a call of `fit` runs.
         seed : int or numpy.random.Generator, default 0. Draws the order of the samples.
         sampling : "shuffle" (default): each sample once an epoch, the last batch what is left; or "replacement".
+        validation : float, 0 <= share < 1, default 0. This share of the training samples, drawn by the seed, is held
+            out of training and measured after each epoch; the same ones in every `fit` on as many samples.
+        augment : function of (x of a batch, numpy.random.Generator) that returns a changed x, such as Shifts(2). It is
+            called for every batch trained on and for none that is measured. Its draws leave the samples' order alone.
         callbacks : of Callback, or functions of the trainer that are called after each epoch.
         progress : None (default): a bar on a terminal or notebook, and a line an epoch everywhere; True asks for the
             bar, "lines" for the lines alone, False for silence.
     Attributes
         epoch, history, batches : how many epochs are done, how they went, how the samples are cut up.
-    Errors       ValueError: bad settings, no samples, lengths that differ, NaN in the data.
-                 TypeError: data that are no numbers, a net or optimizer that is none. FloatingPointError: a loss or
-                 gradient that is not finite; the step is not taken, unless it was an epoch's last.
+        measures : what the history of this `fit` gets, of "train_loss", "validation_accuracy" and so on.
+        held_out : (n,) int, the numbers of the samples held out by `fit`; none without validation.
+        split_seed : int, draws them; None takes it from `seed`. Trainers of one split_seed hold out the same samples.
+        stopped, finished : the reason why `stop` ended the last `fit`, or None; whether it ended without an error.
+    Errors       ValueError: bad settings, no samples, lengths that differ, NaN in the data, a validation share that
+                 leaves nothing. TypeError: data that are no numbers, a net, optimizer, callback or augment that is
+                 none. FloatingPointError: a loss or gradient that is not finite; the step is not taken, unless it was
+                 an epoch's last.
     Example
         >>> import brickgrad as bg
         >>> net = bg.Sequential(bg.Affine(2, 8, rng=0), bg.Tanh(), bg.Affine(8, 2, rng=1))
@@ -70,46 +66,86 @@ class Trainer:
         epochs: int = 20,
         seed: int | np.random.Generator = 0,
         sampling: str = "shuffle",
-        callbacks: Sequence[Callback | Callable[[Trainer], None]] = (),
+        validation: float = 0.0,
+        augment: Augment | None = None,
+        callbacks: Callback | Callable[[Trainer], None] | Sequence[Callback | Callable[[Trainer], None]] = (),
         progress: bool | str | None = None,
     ) -> None:
-        check_batch_size("Trainer", batch_size)
+        check_count("Trainer", "batch_size", batch_size)
         check_sampling("Trainer", sampling)
         if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
             raise ValueError(f"Trainer: epochs must be a whole number of 0 or more; got {epochs!r}.")
         for thing, needs, kind in ((net, "loss_and_gradient", "net"), (optimizer, "update", "optimizer")):
             if not hasattr(thing, needs) or isinstance(thing, type):
                 raise TypeError(f"Trainer: {kind} must have {needs}(); got {type(thing).__name__} {str(thing)[:40]}.")
+        check_share("Trainer", validation)
+        if augment is not None and (not callable(augment) or isinstance(augment, type)):
+            raise TypeError(f"Trainer: augment must be a function of (x, rng), such as Shifts(2); got {augment!r:.60}.")
         self.net, self.optimizer = net, optimizer
         self.batch_size, self.epochs, self.sampling = batch_size, epochs, sampling
         self.rng = np.random.default_rng(seed)
-        alone = callable(callbacks) or isinstance(callbacks, Callback)
-        self.callbacks: tuple[Any, ...] = (callbacks,) if alone else tuple(callbacks)
+        given: Any = callbacks
+        self.callbacks = (given,) if callable(given) or isinstance(given, Callback) else tuple(given)
+        for callback in self.callbacks:
+            if isinstance(callback, type) or not (callable(callback) or isinstance(callback, Callback)):
+                raise TypeError(f"Trainer: each callback must be a Callback or a function; got {callback!r:.60}.")
+        self.validation, self.augment = float(validation), augment
+        self.split_seed: int | None = None
+        self.held_out = np.empty(0, int)
         self.progress = Progress(progress)
         self.epoch = self.last_epoch = 0
         self.history = History()
         self.batches: Batches | None = None
+        self.measures: tuple[str, ...] = ()
+        self.stopped: str | None = None
+        self.finished = False
+        self._numbers: Array | None = None  # which of the caller's samples are trained on, where some are held out
+
+    @functools.cached_property
+    def _children(self) -> list[np.random.Generator]:
+        """Generators for the split and for augmenting; made when first used, without a draw from the trainer's own."""
+        return self.rng.spawn(2)
+
+    def stop(self, reason: str) -> None:
+        """End the run after this epoch; from `on_batch`, end the epoch after this batch. The first reason counts."""
+        self.stopped = self.stopped or str(reason)
 
     def fit(self, x_train: Any, t_train: Any, x_test: Any = None, t_test: Any = None) -> History:
-        """Train for `epochs` more epochs; the accuracies of both sets are taken after each. Returns the History."""
-        x_train, t_train = _check_set("x_train", x_train, "t_train", t_train)
-        test = None if x_test is None and t_test is None else _check_set("x_test", x_test, "t_test", t_test)
-        if test is not None and (row := _first_nonfinite(test[0])) is not None:
-            raise ValueError(f"Trainer.fit: x_test[{row}] holds NaN or infinity. Clean the data first.")
+        """Train for `epochs` more epochs; the accuracies of all sets are taken after each. Returns the History."""
+        x_train, t_train = check_set("x_train", x_train, "t_train", t_train)
+        others = {}
+        if x_test is not None or t_test is not None:
+            others["test"] = check_set("x_test", x_test, "t_test", t_test)
+            check_finite("x_test", others["test"][0])
+        self.held_out, self._numbers = np.empty(0, int), None
+        if self.validation:
+            seed = int(self._children[0].integers(2**63)) if self.split_seed is None else self.split_seed
+            self.split_seed = seed
+            self._numbers, self.held_out = split(len(x_train), self.validation, seed)
+            others["validation"] = x_train[self.held_out], t_train[self.held_out]
+            check_finite("x_train", others["validation"][0], self.held_out)
+            x_train, t_train = x_train[self._numbers], t_train[self._numbers]
+        self.measures = "train_loss", "train_accuracy", *(f"{name}_accuracy" for name in others)
+        if "validation" in others and hasattr(self.net, "evaluate"):
+            self.measures += ("validation_loss",)
         self.batches = Batches(len(x_train), self.batch_size, self.rng, self.sampling)
         self.last_epoch = self.epoch + self.epochs
+        self.stopped, self.finished = None, False
         self.progress.start(self, self.batches)
         try:
             self._call("on_start")
-            while self.epoch < self.last_epoch:
-                self._run_epoch(x_train, t_train, test)
+            while self.epoch < self.last_epoch and self.stopped is None:
+                self._run_epoch(x_train, t_train, others)
+            if self.stopped is not None:
+                self.progress.say(f"stopped after epoch {self.epoch}/{self.last_epoch}: {self.stopped}")
+            self.finished = True
         finally:
             self.net.eval()
             self.progress.stop()
             self._call("on_end")
         return self.history
 
-    def _run_epoch(self, x: Array, t: Array, test: tuple[Array, Array] | None) -> None:
+    def _run_epoch(self, x: Array, t: Array, others: dict[str, tuple[Array, Array]]) -> None:
         start = time.perf_counter()
         assert self.batches is not None
         self.net.train()
@@ -121,15 +157,26 @@ class Trainer:
                 self.history.losses.append(losses[-1])
                 self.progress.batch(self, len(samples))
                 self._call("on_batch")
+                if self.stopped is not None:
+                    break
         self.net.eval()
         self._check_last_step(x[samples], t[samples])
-        with np.errstate(over="ignore", invalid="ignore"):  # of test data alone, no fault of training
-            train_accuracy = self.net.accuracy(self._cast(x), t)
-            test_accuracy = None if test is None else self.net.accuracy(self._cast(test[0]), test[1])
-        self.history.record(losses, train_accuracy, test_accuracy, time.perf_counter() - start)
+        with np.errstate(over="ignore", invalid="ignore"):  # of data not trained on, no fault of training
+            train, _ = self._measure(x, t)
+            test, _ = self._measure(*others["test"]) if "test" in others else (None, None)
+            validation = self._measure(*others["validation"], loss=True) if "validation" in others else (None, None)
+        self.history.record(losses, train, test, time.perf_counter() - start, *validation)
         self.epoch += 1
         self.progress.epoch(self)
         self._call("on_epoch")
+
+    def _measure(self, x: Array, t: Array, loss: bool = False) -> tuple[float, float | None]:
+        """The accuracy on a set, and where it is asked for and the net can tell, the loss."""
+        x = self._cast(x)
+        if loss and hasattr(self.net, "evaluate"):
+            found = self.net.evaluate(x, t)
+            return found.accuracy, found.loss
+        return self.net.accuracy(x, t), None
 
     def _check_last_step(self, x: Array, t: Array) -> None:
         """FloatingPointError where the epoch's last step, which no next one will notice, left the net overflowing."""
@@ -144,7 +191,7 @@ class Trainer:
 
     def _step(self, x: Array, t: Array, samples: Array, number: int) -> float:
         """One step of the optimizer; an error, and no step, where the loss or the gradient is not finite."""
-        x = self._cast(x)
+        x = self._cast(x if self.augment is None else augmented(self.augment, x, self._children[1]))
         loss = self.net.loss_and_gradient(x, t)
         grads = self.net.grads
         vector = getattr(self.net, "grad_vector", None)  # all gradients at once, where the net has them so
@@ -161,10 +208,12 @@ class Trainer:
     def _say_where_not_finite(self, loss: float, x: Array, t: Array, samples: Array, when: str) -> None:
         """Raise the error for a loss or gradient that is not finite, naming where that began."""
         for name, data in (("x_train", x), ("t_train", t)):
-            row = _first_nonfinite(data)
+            row = first_nonfinite(data)
             if row is not None:
+                sample = samples[row] if self._numbers is None else self._numbers[samples[row]]
+                changed = ", augmented" if self.augment is not None and x is data else ""
                 raise ValueError(
-                    f"Trainer.fit: the loss is {loss} at {when}: {name}[{samples[row]}] (sample {row} of the batch) "
+                    f"Trainer.fit: the loss is {loss} at {when}: {name}[{sample}] (sample {row} of the batch{changed}) "
                     "holds NaN or infinity. Clean the data first."
                 )
         find = getattr(self.net, "find_nonfinite", None)
@@ -191,33 +240,3 @@ def _is_finite(gradient: Array) -> bool:
     flat = gradient.ravel()
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
-
-
-def _first_nonfinite(data: Array) -> int | None:
-    """The first sample that holds NaN or infinity, if one does."""
-    if data.dtype.kind != "f" or np.isfinite(data).all():
-        return None
-    return int(np.argwhere(~np.isfinite(data))[0][0])
-
-
-def _check_set(x_name: str, x: Any, t_name: str, t: Any) -> tuple[Array, Array]:
-    """A data set as arrays: numbers, at least one sample, as many targets."""
-    arrays = []
-    for name, data in ((x_name, x), (t_name, t)):
-        try:
-            array = np.asarray(data)
-        except ValueError:
-            array = np.asarray(None)
-        if array.dtype.kind not in "iubf" or array.ndim == 0:
-            raise TypeError(
-                f"Trainer.fit: {name} must be an array of numbers; got {type(data).__name__} {str(data)[:40]}."
-            )
-        arrays.append(array)
-    x, t = arrays
-    if len(x) == 0:
-        raise ValueError(f"Trainer.fit: {x_name} must hold at least one sample; it is empty, {x.shape}.")
-    if len(x) != len(t):
-        raise ValueError(
-            f"Trainer.fit: {t_name} must hold one target for each sample of {x_name}, {len(x)}; got {len(t)}."
-        )
-    return x, t

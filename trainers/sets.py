@@ -1,0 +1,84 @@
+"""The data sets of a run: arrays of numbers, as many targets as samples; some held out, some changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from brickgrad.layers import Array
+
+Augment = Callable[[Array, np.random.Generator], Array]
+
+
+def check_set(x_name: str, x: Any, t_name: str, t: Any) -> tuple[Array, Array]:
+    """A data set as arrays: numbers, at least one sample, as many targets."""
+    arrays = []
+    for name, data in ((x_name, x), (t_name, t)):
+        try:
+            array = np.asarray(data)
+        except ValueError:
+            array = np.asarray(None)
+        if array.dtype.kind not in "iubf" or array.ndim == 0:
+            raise TypeError(
+                f"Trainer.fit: {name} must be an array of numbers; got {type(data).__name__} {str(data)[:40]}."
+            )
+        arrays.append(array)
+    x, t = arrays
+    if len(x) == 0:
+        raise ValueError(f"Trainer.fit: {x_name} must hold at least one sample; it is empty, {x.shape}.")
+    if len(x) != len(t):
+        raise ValueError(
+            f"Trainer.fit: {t_name} must hold one target for each sample of {x_name}, {len(x)}; got {len(t)}."
+        )
+    return x, t
+
+
+def check_finite(name: str, x: Array, numbers: Array | None = None) -> None:
+    """ValueError for NaN or infinity, naming the sample; by `numbers`, where x is a part of the set."""
+    if (row := first_nonfinite(x)) is not None:
+        number = row if numbers is None else numbers[row]
+        raise ValueError(f"Trainer.fit: {name}[{number}] holds NaN or infinity. Clean the data first.")
+
+
+def first_nonfinite(data: Array) -> int | None:
+    """The first sample that holds NaN or infinity, if one does."""
+    if data.dtype.kind != "f" or np.isfinite(data).all():
+        return None
+    return int(np.argwhere(~np.isfinite(data))[0][0])
+
+
+def check_share(who: str, share: float) -> None:
+    """ValueError unless a share of samples to hold out is in 0..1, without 1."""
+    number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
+    if not number or not 0 <= share < 1:
+        raise ValueError(f"{who}: validation must be a share of the samples, 0 <= share < 1; got {share!r}.")
+
+
+def split(n_samples: int, share: float, seed: int) -> tuple[Array, Array]:
+    """Which samples to train on, and which `share` of them to hold out: both in rising order, drawn by the seed.
+
+    >>> split(10, 0.2, seed=0)
+    (array([0, 1, 2, 3, 5, 7, 8, 9]), array([4, 6]))
+    """
+    n_held_out = round(n_samples * share)
+    if not 0 < n_held_out < n_samples:
+        raise ValueError(
+            f"Trainer.fit: validation={share:g} of {n_samples} samples would be {n_held_out}: there must be at least "
+            "one to validate on and one to train on."
+        )
+    order = np.random.default_rng(seed).permutation(n_samples)
+    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+
+
+def augmented(augment: Augment, x: Array, rng: np.random.Generator) -> Array:
+    """A batch as `augment` changes it; TypeError where it returns no batch of as many samples."""
+    y = augment(x, rng)
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "iubf" or y.shape[:1] != x.shape[:1]:
+        got = f"{y.shape} of {y.dtype}" if isinstance(y, np.ndarray) else type(y).__name__
+        raise TypeError(
+            f"Trainer.fit: augment must return an array of numbers for the {len(x)} samples it is given, of shape "
+            f"{x.shape}; got {got}."
+        )
+    return y
