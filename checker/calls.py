@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 
 from brickgrad.layers import Array
 
-from .examined import Examined, pairs
+from .examined import Examined, together
 from .faults import not_finite, shape_guess
 from .report import Guess
+from .results import strided
 from .subject import Block, Subject
 
 LINEAR = 1e-11  # how far B(v + 2w) may be from B(v) + 2B(w), as a share of the largest entry
@@ -39,7 +41,7 @@ def judge_calls(examined: Examined, first: list[Array | None]) -> None:
     """Backward again, of 0, of a sum, and of the same numbers laid out otherwise; and where its results stand."""
     subject, weights = examined.subject, examined.weights
     second = subject.backward(weights[0], writeable=False)
-    for block, one, two in pairs(subject, first, second):
+    for block, one, two in together(subject, first, second):
         if one.tobytes() != two.tobytes():
             if _draws(subject, one, block):
                 text = "backward draws random numbers of its own: it must use those, a mask say, that forward drew"
@@ -55,25 +57,24 @@ def judge_calls(examined: Examined, first: list[Array | None]) -> None:
     none = subject.backward(np.zeros_like(weights[0]), writeable=False)
     if not any(fault.kind in ("not reset", "mask") for fault in examined.faults):
         size = float(np.max(np.abs(np.stack(weights)), initial=0.0))
-        for (block, one, two), mix, zero in zip(pairs(subject, first, other), mixed, none, strict=False):
+        for block, one, two, mix, zero in together(subject, first, other, mixed, none):
             _judge_linear(examined, block, (one, two, mix, zero), size)
         for factor in (2.0**20, 2.0**-20):
             scaled = subject.backward(factor * weights[0], writeable=False)
-            for block, one, two in pairs(subject, first, scaled):
+            for block, one, two in together(subject, first, scaled):
                 if np.all(np.isfinite(one)) and not np.allclose(
                     two, factor * one, rtol=1e-9, atol=1e-12 * factor * size
                 ):
                     text = f"backward of {factor:.0e} v is not so many times that of v in the gradient of {block.name}"
                     examined.add("not linear", text, block.name)
     _judge_layouts(examined, first)
-    kept = [g for g in subject.raw_backward(subject.split(weights[0])) if isinstance(g, np.ndarray)]
-    names = [b.name for b, g in zip(subject.blocks, first, strict=True) if g is not None]
+    results = zip(subject.blocks, subject.raw_backward(subject.split(weights[0])), strict=True)
+    kept = [(block.name, gradient) for block, gradient in results if isinstance(gradient, np.ndarray)]
     _judge_buffers(examined, first)
-    for place, array in enumerate(kept):
-        for earlier in range(place):
-            if np.shares_memory(array, kept[earlier]):
-                text = f"the gradients of {names[earlier]} and {names[place]} share memory; copy one"
-                examined.faults.append(Guess("aliased", text, (names[earlier], names[place])))
+    for (one, first_array), (other_name, second_array) in itertools.combinations(kept, 2):
+        if np.shares_memory(first_array, second_array):
+            text = f"the gradients of {one} and {other_name} share memory; copy one"
+            examined.faults.append(Guess("aliased", text, (one, other_name)))
 
 
 def _judge_buffers(examined: Examined, first: list[Array | None]) -> None:
@@ -81,7 +82,7 @@ def _judge_buffers(examined: Examined, first: list[Array | None]) -> None:
     subject = examined.subject
     kept = subject.raw_backward(subject.split(examined.weights[0]))
     subject.raw_backward(subject.split(examined.weights[1]))
-    for block, one, two in pairs(subject, first, kept):
+    for block, one, two in together(subject, first, kept):
         if block.is_input and not np.array_equal(one, two, equal_nan=True):
             text = f"the gradient of {block.name} is overwritten by the next backward: return an array of its own"
             examined.add("aliased", text, block.name)
@@ -145,7 +146,7 @@ def _judge_layouts(examined: Examined, first: list[Array | None]) -> None:
     ones = subject.backward(np.where(finite, 1.25, 0), writeable=False)
     flat = [np.broadcast_to(np.float64(1.25), np.shape(dy)) if np.ndim(dy) else np.float64(1.25) for dy in d_outputs]
     turned = [np.asfortranarray(dy) if np.ndim(dy) else dy for dy in d_outputs]
-    spread = [_strided(dy) if np.ndim(dy) else dy for dy in d_outputs]
+    spread = [strided(dy) if np.ndim(dy) else dy for dy in d_outputs]
     cases = [("in Fortran's order", turned, first), ("that is strided", spread, first)]
     if np.all(finite):
         cases.append(("stretched from one number", flat, ones))
@@ -159,15 +160,8 @@ def _judge_layouts(examined: Examined, first: list[Array | None]) -> None:
             text = f"backward fails on a gradient {how}: {type(error).__name__}: {error}"
             examined.faults.append(Guess("mutation" if "read-only" in str(error) else "layout", text, ()))
             return
-        for block, one, two in pairs(subject, expected, got):
+        for block, one, two in together(subject, expected, got):
             allowed = LINEAR * float(np.max(np.abs(one), initial=0.0)) + 1e-13
             if np.all(np.isfinite(one)) and not np.all(np.abs(one - two) <= allowed):
                 text = f"backward of a gradient {how} gives other values for {block.name} than of a plain one"
                 examined.add("layout", text, block.name)
-
-
-def _strided(dy: Array) -> Array:
-    """A copy with gaps in memory."""
-    wide = np.zeros((*dy.shape[:-1], 2 * dy.shape[-1]))
-    wide[..., ::2] = dy
-    return wide[..., ::2]

@@ -19,8 +19,8 @@ import numpy as np
 import brickgrad.layers
 
 from .randomness import global_generator_kept
+from .results import several
 from .rules import RULES, Rule
-from .rules_compare import several
 from .rules_inputs import given, made, maker
 from .rules_trial import Bench, Broken, Candidate, NotTested
 

@@ -77,8 +77,8 @@ def _is_aligned(judge: Judge, block: Block, a: int, b: int) -> bool:
     return True
 
 
-def all_entries(judge: Judge, place: int, most: int, which: int = 0) -> Entries | None:
-    """The whole gradient for one of the weights; None where that would take more than `most` groups of entries."""
+def all_entries(judge: Judge, place: int, most: int) -> Entries | None:
+    """The whole gradient for the first weights; None where that would take more than `most` groups of entries."""
     subject = judge.examined.subject
     block = subject.blocks[place]
     if not block.array.size or not judge.examined.base.size:
@@ -88,7 +88,7 @@ def all_entries(judge: Judge, place: int, most: int, which: int = 0) -> Entries 
     apart = [range(1) if axis in together else range(size) for axis, size in enumerate(block.array.shape)]
     if int(np.prod([len(places) for places in apart])) > most:
         return None
-    scale, weights = scale_of(block.array), judge.examined.weights[which]
+    scale, weights = scale_of(block.array), judge.examined.weights[0]
     numeric, bar = np.zeros(block.array.shape), np.zeros(block.array.shape)
     shape = subject.shapes[0] if len(subject.shapes) == 1 else (judge.examined.base.size,)
     kept = [b for _, b in pairs]
@@ -104,7 +104,7 @@ def all_entries(judge: Judge, place: int, most: int, which: int = 0) -> Entries 
         error = np.sum((np.abs(weights) * slope.bar).reshape(shape), axis=rest)
         numeric[where] = np.transpose(moved, order) if kept else moved
         bar[where] = np.transpose(error, order) if kept else error
-    return Entries(judge.gradient(which, place), numeric / scale, bar / scale)
+    return Entries(judge.gradient(0, place), numeric / scale, bar / scale)
 
 
 def find_entry(judge: Judge, place: int) -> tuple[int, ...] | None:

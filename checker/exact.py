@@ -9,7 +9,7 @@ import numpy as np
 from brickgrad.layers import Array
 
 from .calls import LINEAR, judge_calls, judge_each
-from .examined import Examined, pairs
+from .examined import Examined, together
 from .faults import mutation, raised
 from .report import Guess
 from .slope import draw, scale_of
@@ -142,7 +142,7 @@ def _compare_with_fresh(examined: Examined, fresh: Subject) -> None:
         examined.faults.append(Guess("stale", text, ()))
         return
     gradients = fresh.backward(examined.weights[0])
-    for block, one, two in pairs(examined.subject, examined.gradients[0], gradients):
+    for block, one, two in together(examined.subject, examined.gradients[0], gradients):
         finite = np.isfinite(two)
         allowed = LINEAR * float(np.max(np.abs(two[finite]), initial=0.0))
         if not np.all(np.abs(one - two)[finite] <= allowed):

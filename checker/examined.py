@@ -50,10 +50,10 @@ def _fits(gradient: Array | None, block: Block) -> bool:
     return gradient is not None and gradient.shape == block.array.shape and gradient.dtype.kind == "f"
 
 
-def pairs(subject: Subject, first: Sequence[Any], second: Sequence[Any]) -> list[tuple[Block, Any, Any]]:
-    """Blocks with two gradients of the block's shape."""
+def together(subject: Subject, *gradients: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Blocks with their gradients from several runs, where all of those are of the block's shape."""
     return [
-        (block, one, two)
-        for block, one, two in zip(subject.blocks, first, second, strict=True)
-        if one is not None and two is not None and np.shape(one) == np.shape(two) == block.array.shape
+        (block, *given)
+        for block, *given in zip(subject.blocks, *gradients, strict=True)
+        if all(gradient is not None and np.shape(gradient) == block.array.shape for gradient in given)
     ]

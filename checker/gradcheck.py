@@ -15,7 +15,8 @@ from brickgrad.layers import Array, Layer
 
 from .bricks import check_graph
 from .check import check_subject
-from .objects import ObjectSubject, copy_of
+from .objects import ObjectSubject
+from .places import copy_of
 from .precision import compare_precisions
 from .randomness import global_generator_kept
 from .report import GradcheckReport
@@ -67,9 +68,8 @@ def gradcheck(
             report = replace(report, notes=(*report.notes, *notes))
             if faults:
                 report = replace(report, verdict="fail", faults=tuple(faults), guess=faults[0])
-    names = ", ".join(
-        ["net" if kind == "net" else "graph" if isinstance(layer, Graph) else "layer", *_names(make(), inputs)]
-    )
+        what = "net" if kind == "net" else "graph" if isinstance(layer, Graph) else "layer"
+        names = ", ".join([what, *_names(make(), inputs)])
     return replace(report, seed=seed, reproducer=f"bg.gradcheck({names}, mode={mode!r}, rng={seed})")
 
 
@@ -104,7 +104,7 @@ def _maker(layer: Any, kind: str, arrays: Sequence[Array]) -> Callable[[], Subje
         return lambda: LayerSubject(layer, [x.copy() for x in arrays])
     if kind == "net":
         return lambda: NetSubject(layer, [x.copy() for x in arrays])
-    pristine = copy_of(layer)
+    pristine = copy_of(layer, "gradcheck")
     return lambda: ObjectSubject(pristine, [x.copy() for x in arrays])
 
 

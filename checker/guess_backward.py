@@ -40,6 +40,7 @@ def _turns(array: Array) -> Iterator[tuple[str, str, Array]]:
 def _with(clues: Clues, array: Array, value: Array, weights: Array) -> Array | None:
     """What backward gives with other values in a parameter."""
     own = array.copy()
+    clues.judge.examined.subject.return_to_x()
     try:
         array[...] = value
         return clues.judge.examined.subject.backward(weights)[clues.place]
@@ -63,7 +64,6 @@ def at_output(clues: Clues) -> Guess | None:
         slope = differentiate(line, there, np.zeros_like(there), rows=6, confirm=False)
     finally:
         block.array[...] = own
-        subject.forward()
     value = (slope.value * examined.weights[0]).reshape(own.shape) / scale_of(own)
     if clues.same(value, clues.given):
         return clues.say("at the output", f"the derivative is taken at y, not at {block.name}")

@@ -89,11 +89,13 @@ def missing_factor(clues: Clues) -> Guess | None:
                 factor = p.reshape(shape)
                 if not np.any(factor) or np.ptp(factor) == 0:
                     continue
-                for text, candidate in (("", given * factor), ("", given / factor), ("²", given * factor**2)):
+                for text, candidate in (
+                    ("is missing from", given * factor),
+                    ("is once too often in", given / factor),
+                    ("² is missing from", given * factor**2),
+                ):
                     if clues.explains(candidate):
-                        less = candidate is not None and "/" not in text
-                        word = "missing from" if less else "too many in"
-                        return clues.say("missing factor", f"{other}{text} is {word} the gradient of {name}")
+                        return clues.say("missing factor", f"{other} {text} the gradient of {name}".replace(" ²", "²"))
     return None
 
 

@@ -103,14 +103,12 @@ def replay_is_honest(judge: Judge, place: int) -> bool:
     replayed, real = judge.line(block, direction), judge.line(block, direction, frozen=False)
     slope = (replayed.at(step) - replayed.at(-step)) / (2 * step)
     other = (real.at(step) - real.at(-step)) / (2 * step)
-    _back_to_x(judge)
     with np.errstate(all="ignore"):
         grain = 100 * np.maximum(judge.rounded(), 4e-16 * np.abs(examined.base)) / step
         differs = np.abs(slope - other) > 1e-3 * (np.abs(slope) + np.abs(other)) + grain
     if not np.any(differs):
         return True
     sides = sides_of(real, examined.base, judge.rounded())
-    _back_to_x(judge)
     return not np.any(differs & ~sides.at_x & ~sides.near)
 
 
@@ -124,7 +122,6 @@ def find_kinks(judge: Judge, place: int) -> Kinks | None:
     line = judge.line(block, direction, frozen=False)
     sides = sides_of(line, examined.base, judge.rounded())
     kinked = sides.at_x | sides.near
-    _back_to_x(judge)
     if not np.any(kinked):
         return None
     trial = None
@@ -159,7 +156,6 @@ def kinked_fault(judge: Judge, place: int, kinks: Kinks) -> str:
     lines = [one_way, -one_way] + [one_way * draw(judge.rng, block.array.shape) for _ in range(2)]
     lines += [one_way * judge.rng.uniform(0.5, 1.5, block.array.shape)]
     found = [sides_of(judge.line(block, d, frozen=False), examined.base, judge.rounded()) for d in lines]
-    _back_to_x(judge)
     for output in outputs:
         weights = np.zeros_like(examined.base)
         weights[output] = 1.0
@@ -202,9 +198,7 @@ def kink_index(judge: Judge, place: int, direction: Array) -> tuple[int, ...] | 
         line = judge.line(block, direction * mask, frozen=False)
         return bool(np.any(sides_of(line, examined.base, judge.rounded()).at_x))
 
-    index = halve(block, kinked)
-    _back_to_x(judge)
-    return index
+    return halve(block, kinked)
 
 
 def halve(block: Block, found: Callable[[Array], bool]) -> tuple[int, ...] | None:
@@ -222,8 +216,3 @@ def halve(block: Block, found: Callable[[Array], bool]) -> tuple[int, ...] | Non
     if not len(candidates) or not holds(candidates):
         return None
     return tuple(int(i) for i in np.unravel_index(candidates[0], block.array.shape))
-
-
-def _back_to_x(judge: Judge) -> None:
-    """Run the real forward at x again, so that replays and backward are of x."""
-    judge.examined.subject.forward()

@@ -130,7 +130,8 @@ class GradcheckReport:
         guess : what is probably wrong (kind, text), or None.
         faults : what is wrong for certain, found without differences: a Guess each.
         bricks : the reports of a graph's layers, each on the values and gradients that it has in the graph.
-        notes : what else there is to know, such as where kinks are near.
+        notes : what else there is to know, such as what was not checked.
+        mode, seed : as they were asked for.
         forwards : how many forward passes the check took, those of a single brick of a graph as their share.
         reproducer : one line of code that runs the same check again.
     """

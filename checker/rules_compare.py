@@ -12,11 +12,6 @@ from brickgrad.layers import Array
 Named = list[tuple[str, Any]]
 
 
-def several(result: Any) -> tuple[Any, ...]:
-    """Results as a tuple, whether one or many."""
-    return tuple(result) if isinstance(result, tuple | list) else (result,)
-
-
 def upstream(outputs: Sequence[Any], seed: int = 0) -> tuple[Array, ...]:
     """Gradients for the outputs: none alike, none near 0, of both signs."""
     rng = np.random.default_rng(seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -12,6 +11,8 @@ import numpy as np
 
 from brickgrad.layers import Array, Layer
 
+from .places import copy_of
+
 BATCH, WIDTH = 7, 5
 
 
@@ -19,7 +20,9 @@ def maker(layer: Any) -> tuple[Callable[[], Any], str]:
     """A function that makes a fresh layer, and what was given; TypeError where a class or function needs arguments."""
     is_class = isinstance(layer, type)
     if not is_class and hasattr(layer, "forward"):
-        return functools.partial(_copy_of, _copy_of(layer)), "instance"
+        instead = f" Pass a function that makes it: lambda: {type(layer).__name__}(...)."
+        pristine = copy_of(layer, "check_layer", instead)
+        return functools.partial(copy_of, pristine, "check_layer"), "instance"
     if not callable(layer):
         raise TypeError(
             f"check_layer: layer must be an object with forward and backward, its class, or a function without "
@@ -36,17 +39,6 @@ def maker(layer: Any) -> tuple[Callable[[], Any], str]:
     except ValueError:  # no signature to be had; then calling it will tell
         pass
     return layer, "class" if is_class else "function"
-
-
-def _copy_of(layer: Any) -> Any:
-    try:
-        return copy.deepcopy(layer)
-    except Exception as error:
-        name = type(layer).__name__
-        raise TypeError(
-            f"check_layer: works on copies, and this {name} cannot be copied ({type(error).__name__}: {error}). "
-            f"Pass a function that makes it: lambda: {name}(...)."
-        ) from error
 
 
 def _names(layer: Any) -> tuple[list[str], int]:

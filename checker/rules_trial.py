@@ -13,8 +13,10 @@ import numpy as np
 
 from brickgrad.layers import Array, Layer, Memory
 
+from .places import gradient_names, in_precision, objects_in
 from .randomness import Dice
-from .rules_compare import Named, difference, several, upstream
+from .results import several
+from .rules_compare import Named, difference, upstream
 
 NOT_PARAMETERS = ("x", "y", "t", "out")  # attributes that hold what a run left behind, though dx stands beside x
 
@@ -160,8 +162,7 @@ class Trial:
             self.layer.forward(*self.inputs)
             self.layer.memory = Memory()
         owners = self.layer.leaves() if self.is_layer else [self.layer]
-        owners = [*owners, *(held for owner in owners for held in vars(owner).values() if has_state(held))]
-        self.dice = Dice([owner for owner in owners if hasattr(owner, "__dict__")])
+        self.dice = Dice([held for owner in owners for _, held in objects_in(owner)])
         self.start = {name: (param, param.copy()) for name, param in self.params.items()}
 
     @property
@@ -176,7 +177,7 @@ class Trial:
             name: value
             for name, value in vars(self.layer).items()
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and name not in NOT_PARAMETERS
-            if hasattr(self.layer, f"d{name}") or f"d{name}" in names
+            if any(hasattr(self.layer, each) or each in names for each in gradient_names(name))
         }
 
     @property
@@ -185,8 +186,8 @@ class Trial:
         held = getattr(self.layer, "grads", None)
         if isinstance(held, dict | list | tuple) and (held or isinstance(getattr(self.layer, "params", None), dict)):
             return {str(key): grad for key, grad in _items(held)}
-        found = {name: getattr(self.layer, f"d{name}", None) for name in self.params}
-        return {name: grad for name, grad in found.items() if grad is not None}
+        found = {name: [getattr(self.layer, each, None) for each in gradient_names(name)] for name in self.params}
+        return {name: grad for name, held in found.items() for grad in held if grad is not None}
 
     def restart(self) -> None:
         """Put the parameters back to their start."""
@@ -238,36 +239,6 @@ class Trial:
     def grads_now(self) -> dict[str, Any]:
         """Copies of the parameters' gradients."""
         return {key: np.array(grad) for key, grad in self.grads.items()}
-
-
-def in_precision(value: Any, dtype: np.dtype[Any], memo: dict[int, Any] | None = None) -> Any:
-    """Float arrays in `dtype` all through an object's attributes, lists and dicts; what is shared stays shared."""
-    memo = {} if memo is None else memo
-    if id(value) in memo:
-        return memo[id(value)][1]
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind == "f":
-            memo[id(value)] = value, value.astype(dtype)  # the old one too: an id is its own only while it lives
-            return memo[id(value)][1]
-    elif isinstance(value, dict | list):
-        memo[id(value)] = value, value
-        for key, held in list(_items(value)):
-            value[key] = in_precision(held, dtype, memo)
-    elif has_state(value):
-        memo[id(value)] = value, value
-        for name, held in list(vars(value).items()):
-            if isinstance(held, np.ndarray | dict | list) or has_state(held):
-                setattr(value, name, in_precision(held, dtype, memo))
-            elif isinstance(held, np.floating):
-                setattr(value, name, dtype.type(held))
-    return value
-
-
-def has_state(value: Any) -> bool:
-    """Whether it is an object with attributes, and no class, module or function."""
-    return hasattr(value, "__dict__") and not (
-        isinstance(value, type) or hasattr(value, "__code__") or inspect.ismodule(value)
-    )
 
 
 def _items(held: Any) -> Any:

@@ -33,12 +33,15 @@ class Line:
     def at(self, t: float) -> Array:
         """The outputs at x + t·d."""
         array = self.block.array
+        if self.frozen and self.subject.astray:
+            self.subject.return_to_x()
         try:
             np.multiply(self.direction, t, out=self._moved)
             np.add(self._base, self._moved, out=array)
             return self.subject.forward(frozen=self.frozen)
         finally:
             array[...] = self._base
+            self.subject.away, self.subject.astray = True, self.subject.astray or not self.frozen
 
 
 @dataclass
@@ -80,6 +83,7 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...] | int) -> Array:
 
 def rounding_of(subject: Subject, base: Array, rng: np.random.Generator, looks: int = 3) -> Array:
     """What rounding does to each output, seen by moving all that forward depends on by an ulp or two, a few times."""
+    subject.return_to_x()
     seen = np.zeros_like(base)
     own = [block.array.copy() for block in subject.blocks]
     for _ in range(looks):
@@ -89,6 +93,7 @@ def rounding_of(subject: Subject, base: Array, rng: np.random.Generator, looks: 
         np.maximum(seen, np.where(np.isfinite(moved), moved, 0), out=seen)
     for block, array in zip(subject.blocks, own, strict=True):
         block.array[...] = array
+    subject.away = True
     return seen
 
 
@@ -133,12 +138,12 @@ def differentiate(
     value, bar = np.zeros_like(base), np.full(base.shape, np.inf)
     at = np.full(base.shape, FIRST_STEP)  # the smallest step that each value is from
     finite = np.isfinite(base)
-    step, up, down = _first_step(line, finite)
+    step, up, down, inside = _first_step(line, finite)
     previous: list[Array] = []
     previous_rho: list[Array] = []
     before = np.full(base.shape, np.inf)  # the last difference of two neighbouring rows
     halved = np.zeros(base.shape, bool)
-    told = np.zeros(base.shape, bool)  # whether any step has moved the output
+    told = np.zeros(base.shape, bool)  # whether any step has moved the output, beyond noise
     steps, central = [], []
     with np.errstate(all="ignore"):
         for k in range(rows + MORE_ROWS):
@@ -149,7 +154,7 @@ def differentiate(
             row, rho = [(up - down) / (2 * step)], [rho0]
             steps.append(step)
             central.append(row[0])
-            told |= row[0] != 0
+            told |= np.abs(row[0]) > 4 * rho0
             if k:
                 difference = np.abs(row[0] - previous[0])
                 halves = (difference <= before / 2) & np.isfinite(before)
@@ -167,26 +172,33 @@ def differentiate(
                     np.copyto(at, step, where=better)
                 largest = float(np.max(np.abs(value[finite]), initial=0.0))
                 enough = np.maximum(8 * rho0, np.maximum(good * np.abs(value), 1e-14 * largest))
-                if np.all((bar <= enough) | ~finite):
+                if np.all((bar <= enough) | ~inside):
                     break
-                if k >= rows - 1 and np.all((bar <= 1e-7 * np.abs(value)) | (bar <= 64 * rho0) | ~finite):
+                if k >= rows - 1 and np.all((bar <= 1e-7 * np.abs(value)) | (bar <= 64 * rho0) | ~inside):
                     break
             previous, previous_rho = row, rho
     slope = Slope(value, bar, steps, central)
-    if confirm or not np.all(np.isfinite(bar[finite])):
-        noise = _confirm(line, slope, noise, finite, min(step, CONFIRM_STEPS[0]))
+    if confirm or not np.all(np.isfinite(bar[inside])):
+        noise = _confirm(line, slope, noise, inside, min(step, CONFIRM_STEPS[0]))
         np.maximum(slope.bar, noise / at, out=slope.bar)
     slope.value[~finite], slope.bar[~finite] = 0, 0
     return slope
 
 
-def _first_step(line: Line, finite: Array) -> tuple[float, Array, Array]:
-    """The first step, and forward's values there: 0.1, or less where an output would leave its domain."""
-    step = FIRST_STEP
+def _first_step(line: Line, finite: Array) -> tuple[float, Array, Array, Array]:
+    """The first step, forward's values there, and the outputs that have some: 0.1, or less where one leaves its domain.
+
+    An output at the very edge of its domain is beyond it at any step: the others need not follow it down.
+    """
+    step, inside = FIRST_STEP, finite
     while True:
         up, down = line.at(step), line.at(-step)
-        if step < 1e-9 or np.all(np.isfinite(up[finite]) & np.isfinite(down[finite])):
-            return step, up, down
+        if step < 1e-9 or np.all(np.isfinite(up[inside]) & np.isfinite(down[inside])):
+            return step, up, down, inside
+        if step == FIRST_STEP:
+            inside = finite & np.isfinite(line.at(1e-9)) & np.isfinite(line.at(-1e-9))
+            if np.all(np.isfinite(up[inside]) & np.isfinite(down[inside])):
+                return step, up, down, inside
         step /= 8
 
 

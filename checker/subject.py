@@ -12,6 +12,7 @@ import numpy as np
 from brickgrad.layers import Array, Layer, Memory
 
 from .randomness import Dice
+from .results import several
 
 
 @dataclass
@@ -40,11 +41,14 @@ class Subject:
         self.shapes: list[tuple[int, ...]] = []
         self.forwards = 0
         self.last_weights = np.zeros(0)
+        self.away = False  # whether the last forward ran at a moved block: what it saved is not of x
+        self.astray = False  # whether the branches are of a moved block too
         self.replaced: set[str] = set()  # parameters that a run has put other arrays in place of
         self.dice = Dice([])
 
     def forward(self, *, frozen: bool = False) -> Array:
         """Run forward on the inputs as they are now; return the outputs as one vector."""
+        self.away, self.astray = False, self.astray and frozen
         outputs = self.raw_forward(frozen=frozen)
         self.shapes = [np.shape(y) for y in outputs]
         flat = [np.ravel(np.asarray(y, np.float64)) for y in outputs]
@@ -57,8 +61,8 @@ class Subject:
         with np.errstate(all="ignore"):
             if frozen and self.freezes:
                 with self.frozen():
-                    return _several(self.run(self.views()))
-            return _several(self.run(self.views()))
+                    return several(self.run(self.views()))
+            return several(self.run(self.views()))
 
     def backward(self, weights: Array, *, writeable: bool = True) -> list[Array | None]:
         """Run backward on `weights`, laid out as forward's vector; return copies of the gradients, one for each block.
@@ -72,10 +76,16 @@ class Subject:
                 dy.flags.writeable = writeable
         return [None if g is None else np.array(g) for g in self.raw_backward(d_outputs)]
 
+    def return_to_x(self) -> None:
+        """Run the real forward again if the last one was of a moved block, so that backward and replays are of x."""
+        if self.away:
+            self.forward()
+
     def raw_backward(self, d_outputs: Sequence[Any]) -> list[Any]:
         """Run backward; return the gradients themselves, one for each block."""
+        self.return_to_x()
         with np.errstate(all="ignore"):
-            d_inputs = _several(self.run_back(d_outputs))
+            d_inputs = several(self.run_back(d_outputs))
         self.put_back()
         if len(d_inputs) > len(self.inputs):
             raise TypeError(f"backward gives {len(d_inputs)} gradients for {len(self.inputs)} inputs")
@@ -237,7 +247,3 @@ def _branches(memory: Memory) -> bool:
     """Whether a memory, or one of those that a graph's run keeps, holds branches."""
     inner = getattr(memory.saved, "memories", ())
     return memory.branch is not None or any(_branches(held) for held in inner)
-
-
-def _several(result: Any) -> tuple[Any, ...]:
-    return tuple(result) if isinstance(result, tuple | list) else (result,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,12 +10,13 @@ from brickgrad.layers import Array
 
 from .examined import Examined
 from .kinks import Kinks, find_kinks, kinked_fault
-from .report import FAIL_RATIO, MISS, PASS_RATIO, GradcheckRow, worst_verdict
+from .report import FAIL_RATIO, MISS, PASS_RATIO, GradcheckRow
 from .slope import EPS, Line, Slope, differentiate, draw, grain_of, noise_of, rounding_of, scale_of
 from .subject import Block
 
 DIRECTIONS, MORE = 2, 4  # random directions for each block, and further ones where the first leave it open
 VAGUE = 0.5  # the share of a slope's size from which on what is allowed proves nothing
+ZERO = 1e-8  # the share of the other gradients' size below which a vague one counts as 0
 ROUNDING = 200 * EPS  # what backward's own round-off may be, as a share of Σ|g·d|
 
 
@@ -47,6 +48,8 @@ class Judge:
     noises: dict[int, Array] = field(default_factory=dict)
     edges: dict[int, int] = field(default_factory=dict)
     backward_noise: dict[int, list[Array]] = field(default_factory=dict)
+    sizes: dict[int, float] = field(default_factory=dict)  # of the slopes of blocks that pass
+    vague: dict[int, float] = field(default_factory=dict)  # what is allowed where that is as large as the slope
 
     def line(self, block: Block, direction: Array, *, frozen: bool = True) -> Line:
         """A line through x."""
@@ -132,6 +135,7 @@ class Judge:
     def _noise_of_backward(self, place: int) -> list[Array]:
         """What rounding does to backward's gradients, for each of the weights: all numbers moved by an ulp or two."""
         examined = self.examined
+        examined.subject.return_to_x()
         blocks = examined.subject.blocks
         own = [block.array.copy() for block in blocks]
         seen = [np.zeros(blocks[place].array.shape) for _ in examined.weights]
@@ -145,7 +149,7 @@ class Judge:
                     seen[which] = np.fmax(seen[which], np.abs(gradient - self.gradient(which, place)))
         for block, array in zip(blocks, own, strict=True):
             block.array[...] = array
-        examined.subject.forward()
+        examined.subject.away = True
         return seen
 
     def judge(self, place: int) -> GradcheckRow:
@@ -175,14 +179,25 @@ class Judge:
                 trials += self.trials(place, self.direction(block))
             good = [max(t.ratio for t in trials[i : i + per]) for i in range(0, len(trials), per)]
             verdict, note = _after_more(good, trials)
-        if verdict == "pass" and all(t.allowed > VAGUE * t.size > 0 for t in trials):
-            verdict, note = "inconclusive", "what round-off and noise allow is as large as the gradient itself"
+        if verdict == "pass":
+            self.sizes[place] = max(t.size for t in trials)
+            if all(t.allowed > VAGUE * t.size > 0 for t in trials):
+                self.vague[place] = max(t.allowed for t in trials)
+                verdict, note = "inconclusive", "what round-off and noise allow is as large as the gradient itself"
         if place in self.edges:
             note = f"{note}; " * bool(note) + f"{self.edges[place]} outputs at the edge of their domain were left out"
             if self.edges[place] == self.examined.base.size:
                 verdict = "inconclusive"
         worst = max(trials, key=lambda t: t.ratio if np.isfinite(t.ratio) else np.inf)
         return self._row(place, worst, verdict, note)
+
+    def settle_zeros(self, rows: dict[int, GradcheckRow]) -> None:
+        """Pass the vague gradients that are 0 beside the others': a bias before batch normalization has such a one."""
+        largest = max((size for place, size in self.sizes.items() if place not in self.vague), default=0.0)
+        for place, allowed in self.vague.items():
+            if allowed <= ZERO * largest:
+                note = f"zero: at most {allowed / largest:.0e} of the others"
+                rows[place] = replace(rows[place], verdict="pass", finds=allowed / largest, note=note)
 
     def _judge_kinks(self, place: int, kinks: Kinks, trials: list[Trial]) -> GradcheckRow:
         """Outputs with no kink must agree as ever; those with one must lie between the slopes of its two sides."""
@@ -245,8 +260,3 @@ def _order(slope: Slope, weights: Array, analytic: float, numeric: float) -> int
     offs = [abs(float(np.sum(weights * central)) - analytic) for central in slope.central]
     small = [off for off in offs[-2:] if np.isfinite(off)]
     return 3 if small and max(small) < 0.3 * abs(numeric - analytic) else 1
-
-
-def verdict_of(rows: list[GradcheckRow]) -> str:
-    """The verdict over several rows."""
-    return worst_verdict([row.verdict for row in rows])

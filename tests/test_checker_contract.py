@@ -401,6 +401,16 @@ class AddingBook(RightBook):
         return dx
 
 
+class GradAttributeBook(RightBook):
+    """W's gradient is in grad_W, and added to."""
+
+    def backward(self, dout):
+        dx = super().backward(dout)
+        self.grad_W = getattr(self, "grad_W", 0) + self.dW
+        del self.dW
+        return dx
+
+
 class KeylessBook(RightBook):
     def __init__(self):
         super().__init__()
@@ -445,6 +455,7 @@ PLANTED = [
     (Halved, {13}),
     (Book, {3}),
     (AddingBook, {5, 13}),
+    (GradAttributeBook, {5, 13}),
     (KeylessBook, {5, 13}),
     (PromotingBook, {6}),
 ]

@@ -142,7 +142,7 @@ def test_object_holding_layers_has_their_generators_set_back():
 def test_object_that_cannot_be_copied_raises_type_error_saying_so():
     thing = Attributes()
     thing.lock = threading.Lock()
-    with pytest.raises(TypeError, match="works on a copy, and Attributes cannot be copied"):
+    with pytest.raises(TypeError, match="works on copies, and this Attributes cannot be copied"):
         bg.gradcheck(thing, X)
 
 
@@ -235,3 +235,116 @@ def test_object_with_generators_in_a_list_is_repeated():
             return dout * self.mask
 
     assert bg.gradcheck(Noisy(), X).verdict == "pass"
+
+
+def test_object_with_kinks_that_saves_what_it_derived_is_no_fault():
+    """Backward must run on what forward saved at x, not at the last x + t·d that was looked at."""
+
+    class Mixed:
+        def forward(self, x):
+            self.mask, self.slope = (x > 0).astype(float), 3 * np.cos(3 * x)
+            return np.concatenate([np.maximum(x, 0), np.sin(3 * x)], axis=-1)
+
+        def backward(self, dout):
+            first, second = np.split(dout, 2, axis=-1)
+            return first * self.mask + second * self.slope
+
+    x = X.copy()
+    x[0, 0] = x[1, 2] = 0.0
+    for seed in range(4):
+        assert bg.gradcheck(Mixed(), x, rng=seed).verdict == "kink"
+
+
+def test_object_with_derived_values_saved_is_guessed_right():
+    class TanhOfProduct:
+        def __init__(self):
+            self.W = np.random.default_rng(1).normal(size=(3, 3))
+
+        def forward(self, x):
+            y = np.tanh(x @ self.W)
+            self.saved = x.copy(), 1 - y * y
+            return y
+
+        def backward(self, dout):
+            x, slope = self.saved
+            self.dW = x.T @ (dout * slope)
+            return (dout * slope) @ self.W  # W.T is due
+
+    assert bg.gradcheck(TanhOfProduct(), X).guess.kind == "transposed"
+
+
+def test_object_that_gives_none_for_its_first_input_is_linear():
+    class Masked:
+        def forward(self, mask, a, b):
+            self.saved = mask, a, b
+            return mask * a * b
+
+        def backward(self, dout):
+            mask, a, b = self.saved
+            return None, dout * mask * b, dout * mask * a
+
+    assert bg.gradcheck(Masked(), X, X + 1, X + 2)
+
+
+def test_object_with_two_outputs_and_a_wrong_parameter_gradient_fails():
+    class Twice:
+        def __init__(self):
+            self.W = np.random.default_rng(1).normal(size=(3, 2))
+
+        def forward(self, x):
+            self.x = x
+            return x @ self.W, 2 * (x @ self.W)
+
+        def backward(self, d_one, d_two):
+            self.dW = 7 * self.x.T @ (d_one + 2 * d_two)
+            return (d_one + 2 * d_two) @ self.W.T
+
+    report = bg.gradcheck(Twice(), X)
+    assert report.verdict == "fail"
+    assert report.guess.where == ("W",)
+
+
+def test_object_with_arrays_in_lists_and_dicts_says_that_they_were_not_checked():
+    class Stacked:
+        def __init__(self):
+            self.weights, self.more = [np.ones(3)], {"b": np.ones(3)}
+
+        def forward(self, x):
+            return x * self.weights[0] + self.more["b"]
+
+        def backward(self, dout):
+            return dout * self.weights[0]
+
+    text = str(bg.gradcheck(Stacked(), X))
+    assert "forward depends on weights[0]" in text
+    assert "forward depends on more['b']" in text
+
+
+def test_object_that_draws_from_the_global_generator_leaves_it_where_it_was():
+    class Noisy:
+        def forward(self, x):
+            self.mask = np.random.rand(*x.shape) > 0.5  # noqa: NPY002  # what people write
+            return x * self.mask
+
+        def backward(self, dout):
+            return dout * self.mask
+
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    assert bg.gradcheck(Noisy(), X)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_object_with_a_factor_too_many_is_told_so():
+    class Scaled:
+        def __init__(self):
+            self.g = np.arange(1.0, 4.0)
+
+        def forward(self, x):
+            self.x = x
+            return x * self.g
+
+        def backward(self, dout):
+            self.dg = (dout * self.x).sum(axis=0)
+            return dout * self.g**2
+
+    assert "g is once too often in the gradient of x" in str(bg.gradcheck(Scaled(), X).guess)

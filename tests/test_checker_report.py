@@ -169,6 +169,54 @@ def test_outputs_of_very_different_sizes_do_not_hide_each_other():
     assert bg.gradcheck(Exponential(), np.array([0.5, -0.3, 1.2, 0.7, 40.0])).verdict == "fail"
 
 
+def test_gradient_that_is_zero_beside_the_others_passes():
+    """A bias before a mean is taken off changes nothing."""
+
+    class Centred(bg.Layer):
+        def __init__(self):
+            self.add_param("b", np.zeros(5))
+            self.add_param("gamma", np.ones(5))
+
+        def forward(self, x):
+            moved = x + self.params["b"]
+            self.saved = moved - moved.mean(axis=0)
+            return self.saved * self.params["gamma"]
+
+        def backward(self, dy):
+            self.grads["gamma"] = (dy * self.saved).sum(axis=0)
+            d_moved = dy * self.params["gamma"]
+            dx = d_moved - d_moved.mean(axis=0)
+            self.grads["b"] = dx.sum(axis=0)
+            return dx
+
+    for seed in range(5):
+        report = bg.gradcheck(Centred(), X, rng=seed)
+        assert report.passed, report
+        assert "zero: at most" in str(report)
+
+
+def test_one_output_at_the_edge_of_its_domain_does_not_blunt_the_others():
+    class RootTimesExponential(bg.Layer):
+        def forward(self, x):
+            self.saved = x
+            return np.sqrt(x) * np.exp(x)
+
+        def backward(self, dy):
+            x = np.where(self.saved == 0, 1.0, self.saved)
+            return np.where(self.saved == 0, 0.0, dy * np.exp(x) * (0.5 / np.sqrt(x) + np.sqrt(x)))
+
+    x = np.abs(X) + 0.1
+    x[0, 0] = 0.0
+    (row,) = bg.gradcheck(RootTimesExponential(), x).rows
+    assert "1 outputs at the edge" in row.note
+    assert row.finds < 1e-6
+
+
+def test_full_mode_says_that_entries_at_kinks_were_not_compared():
+    report = bg.gradcheck(Kinked(0.5), np.array([0.0, 1.0, -2.0]), mode="full")
+    assert "not compared one by one" in str(report)
+
+
 @pytest.mark.parametrize("rng", ["a", 1.5, -1, True])
 def test_rng_that_is_none_raises_type_error(rng):
     with pytest.raises(TypeError, match=r"gradcheck: rng must be a numpy.random.Generator or a seed"):
