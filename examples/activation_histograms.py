@@ -37,7 +37,9 @@ def draw(plt, name, by_init):
             ax.set_yticks([])
             ax.set_title(f"layer {number}, std {values.std():.2g}", fontsize=9)
         row[0].set_ylabel(init)
-    figure.suptitle(f"{name}: outputs of each layer, by initial weights" + (" (shown: 0 to 1)" if name == "ReLU" else ""))
+    figure.suptitle(
+        f"{name}: outputs of each layer, by initial weights" + (" (shown: 0 to 1)" if name == "ReLU" else "")
+    )
     return figure
 
 

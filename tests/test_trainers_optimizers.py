@@ -10,28 +10,62 @@ import brickgrad as bg
 SHAPES = {"W": (3, 4), "b": (4,), "k": (), "T": (2, 1, 3)}
 
 
-def sgd(w, gs, lr=0.01):
-    """Each of w's values after steps along the gradients gs."""
+def sgd(w, gs, lr=0.01, weight_decay=0.0):
+    """Where w is after steps along the gradients gs."""
     for g in gs:
-        w = w - lr * g
+        w = w - lr * (g + weight_decay * w)
     return w
 
 
-def momentum(w, gs, lr=0.01, momentum=0.9):
+def momentum(w, gs, lr=0.01, momentum=0.9, weight_decay=0.0):
     v = 0.0
     for g in gs:
-        v = momentum * v - lr * g
+        v = momentum * v - lr * (g + weight_decay * w)
         w = w + v
     return w
 
 
-def adam(w, gs, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
+def nesterov(w, gs, lr=0.01, momentum=0.9, weight_decay=0.0):
+    """In Nesterov's own terms: y is where the velocity has led, w lies ahead of it, and there the gradient is taken."""
+    y, v = w, 0.0
+    for g in gs:
+        v = momentum * v - lr * (g + weight_decay * w)
+        y = y + v
+        w = y + momentum * v
+    return w
+
+
+def adagrad(w, gs, lr=0.01, eps=1e-7, weight_decay=0.0):
+    h = 0.0
+    for g in gs:
+        g = g + weight_decay * w
+        h = h + g * g
+        w = w - lr * g / (math.sqrt(h) + eps)
+    return w
+
+
+def rmsprop(w, gs, lr=0.01, decay_rate=0.99, eps=1e-7, weight_decay=0.0):
+    h = 0.0
+    for g in gs:
+        g = g + weight_decay * w
+        h = decay_rate * h + (1 - decay_rate) * g * g
+        w = w - lr * g / (math.sqrt(h) + eps)
+    return w
+
+
+def adam(w, gs, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, decoupled=0.0):
     m = v = 0.0
     for k, g in enumerate(gs, start=1):
+        g = g + weight_decay * w
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g * g
+        w = w - lr * decoupled * w
         w = w - lr * math.sqrt(1 - beta2**k) / (1 - beta1**k) * m / (math.sqrt(v) + eps)
     return w
+
+
+def adamw(w, gs, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
+    return adam(w, gs, lr, beta1, beta2, eps, decoupled=weight_decay)
 
 
 CASES = {
@@ -40,10 +74,21 @@ CASES = {
     "Momentum": (bg.Momentum, momentum, {}),
     "Momentum .1 .5": (bg.Momentum, momentum, {"lr": 0.1, "momentum": 0.5}),
     "Momentum 0": (bg.Momentum, momentum, {"momentum": 0.0}),
+    "Nesterov": (bg.Nesterov, nesterov, {}),
+    "Nesterov .1 .5": (bg.Nesterov, nesterov, {"lr": 0.1, "momentum": 0.5}),
+    "AdaGrad": (bg.AdaGrad, adagrad, {}),
+    "AdaGrad 1.5": (bg.AdaGrad, adagrad, {"lr": 1.5, "eps": 1e-3}),
+    "RMSprop": (bg.RMSprop, rmsprop, {}),
+    "RMSprop .1": (bg.RMSprop, rmsprop, {"lr": 0.1, "decay_rate": 0.5, "eps": 1e-3}),
+    "RMSprop 0": (bg.RMSprop, rmsprop, {"decay_rate": 0.0}),
     "Adam": (bg.Adam, adam, {}),
     "Adam .3": (bg.Adam, adam, {"lr": 0.3, "beta1": 0.5, "beta2": 0.9, "eps": 1e-3}),
     "Adam 0 0": (bg.Adam, adam, {"beta1": 0.0, "beta2": 0.0}),
+    "AdamW": (bg.AdamW, adamw, {}),
+    "AdamW .3": (bg.AdamW, adamw, {"lr": 0.3, "beta1": 0.5, "beta2": 0.9, "eps": 1e-3, "weight_decay": 0.2}),
 }
+BY_PLACE = ("SGD .95", "Momentum .1 .5", "Nesterov .1 .5", "AdaGrad 1.5", "RMSprop .1", "Adam .3", "AdamW .3")
+KINDS = [bg.SGD, bg.Momentum, bg.Nesterov, bg.AdaGrad, bg.RMSprop, bg.Adam, bg.AdamW]
 
 
 def draw(steps, dtype=np.float64, seed=0):
@@ -54,21 +99,88 @@ def draw(steps, dtype=np.float64, seed=0):
     return params, grads
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_optimizer_follows_its_equation_over_seven_steps(name):
-    kind, reference, settings = CASES[name]
+def assert_follows(kind, reference, settings):
+    """Seven steps, entry by entry; what has fewer than 2 axes does not decay."""
     params, grads = draw(7)
     start = {name: param.copy() for name, param in params.items()}
     optimizer = kind(**settings)
     for step in grads:
         optimizer.update(params, step)
     for key, param in params.items():
+        fitting = settings if param.ndim >= 2 else {**settings, "weight_decay": 0.0}
         for index in np.ndindex(param.shape):
-            expected = reference(float(start[key][index]), [float(step[key][index]) for step in grads], **settings)
+            expected = reference(float(start[key][index]), [float(step[key][index]) for step in grads], **fitting)
             np.testing.assert_allclose(param[index], expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["SGD .95", "Momentum .1 .5", "Adam .3"])
+@pytest.mark.parametrize("name", CASES)
+def test_optimizer_follows_its_equation_over_seven_steps(name):
+    assert_follows(*CASES[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_optimizer_with_weight_decay_follows_its_equation_for_weights_alone(name):
+    kind, reference, settings = CASES[name]
+    assert_follows(kind, reference, {**settings, "weight_decay": 0.3})
+
+
+def valley(x, y):
+    """The slope of x²/20 + y²."""
+    return np.array([x / 10, 2 * y])
+
+
+def walk(kind, lr):
+    params, path = {"x": np.array([-7.0, 2.0])}, []
+    optimizer = kind(lr)
+    for _ in range(30):
+        optimizer.update(params, {"x": valley(*params["x"])})
+        path.append(params["x"].copy())
+    return np.array(path)
+
+
+def walk_as_the_texts_do(move):
+    """`move(p, g, s, k)` gives the next point and state."""
+    p, state, path = np.array([-7.0, 2.0]), (np.zeros(2), np.zeros(2)), []
+    for k in range(1, 31):
+        p, state = move(p, valley(*p), state, k)
+        path.append(p)
+    return np.array(path)
+
+
+def texts_sgd(p, g, s, k):
+    return p - 0.95 * g, s
+
+
+def texts_momentum(p, g, s, k):
+    v = 0.9 * s[0] - 0.1 * g
+    return p + v, (v, v)
+
+
+def texts_adagrad(p, g, s, k):
+    h = s[0] + g * g
+    return p - 1.5 * g / (np.sqrt(h) + 1e-7), (h, h)
+
+
+def texts_adam(p, g, s, k):
+    """The texts add 1e-7 to the root; the paper, and so we, 1e-8."""
+    m, v = s[0] + (1 - 0.9) * (g - s[0]), s[1] + (1 - 0.999) * (g**2 - s[1])
+    return p - 0.3 * np.sqrt(1.0 - 0.999**k) / (1.0 - 0.9**k) * m / (np.sqrt(v) + 1e-8), (m, v)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lr", "move"),
+    [
+        (bg.SGD, 0.95, texts_sgd),
+        (bg.Momentum, 0.1, texts_momentum),
+        (bg.AdaGrad, 1.5, texts_adagrad),
+        (bg.Adam, 0.3, texts_adam),
+    ],
+)
+def test_optimizer_walks_down_the_valley_of_the_texts_as_they_do(kind, lr, move):
+    np.testing.assert_allclose(walk(kind, lr), walk_as_the_texts_do(move), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", BY_PLACE)
 def test_optimizer_takes_its_settings_by_place_in_the_order_of_the_equation(name):
     kind, _, settings = CASES[name]
     by_name, grads = draw(3)
@@ -81,7 +193,7 @@ def test_optimizer_takes_its_settings_by_place_in_the_order_of_the_equation(name
         np.testing.assert_array_equal(param, by_place[key])
 
 
-@pytest.mark.parametrize("kind", [bg.SGD, bg.Momentum, bg.Adam])
+@pytest.mark.parametrize("kind", KINDS)
 def test_optimizer_keeps_float32_and_follows_float64_to_rounding(kind):
     single, grads = draw(5, np.float32)
     double = {name: param.astype(np.float64) for name, param in single.items()}
@@ -95,7 +207,7 @@ def test_optimizer_keeps_float32_and_follows_float64_to_rounding(kind):
     assert {slot.dtype for slot in one.slots.values()} <= {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("kind", [bg.SGD, bg.Momentum, bg.Adam])
+@pytest.mark.parametrize("kind", KINDS)
 def test_optimizer_moves_parameters_in_place_and_leaves_gradients_alone(kind):
     vector = np.arange(10.0)
     params = {"W": vector[:6].reshape(2, 3), "b": vector[6:]}
@@ -131,7 +243,7 @@ def test_optimizer_with_a_rate_changed_on_the_way_uses_the_new_one():
     assert params["W"][0] == -1.25
 
 
-@pytest.mark.parametrize("kind", [bg.SGD, bg.Momentum, bg.Adam])
+@pytest.mark.parametrize("kind", KINDS)
 def test_optimizer_with_a_rate_of_0_moves_nothing(kind):
     params, grads = draw(2)
     before = {name: param.copy() for name, param in params.items()}
@@ -142,7 +254,7 @@ def test_optimizer_with_a_rate_of_0_moves_nothing(kind):
         np.testing.assert_array_equal(param, before[name])
 
 
-@pytest.mark.parametrize("kind", [bg.SGD, bg.Momentum, bg.Adam])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("spoil", "error", "message"),
     [
@@ -168,7 +280,7 @@ def test_optimizer_update_that_cannot_be_done_raises_and_moves_nothing(kind, spo
     assert optimizer.step == 1
 
 
-@pytest.mark.parametrize("kind", [bg.Momentum, bg.Adam])
+@pytest.mark.parametrize("kind", KINDS[1:])
 def test_optimizer_used_for_a_second_net_of_other_sizes_raises_value_error_and_moves_nothing(kind):
     optimizer = kind()
     optimizer.update({"b": np.ones(2), "W": np.ones((2, 3))}, {"b": np.ones(2), "W": np.ones((2, 3))})
@@ -182,16 +294,14 @@ def test_optimizer_used_for_a_second_net_of_other_sizes_raises_value_error_and_m
 @pytest.mark.parametrize(
     ("kind", "what", "bad"),
     [
-        *[
-            (kind, "lr", bad)
-            for kind in (bg.SGD, bg.Momentum, bg.Adam)
-            for bad in (-0.1, math.inf, math.nan, "0.1", None)
-        ],
+        *[(kind, "lr", bad) for kind in KINDS for bad in (-0.1, math.inf, math.nan, "0.1", None)],
         (bg.SGD, "lr", True),
         (bg.SGD, "lr", [0.1]),
-        *[(bg.Momentum, "momentum", bad) for bad in (-0.1, 1.0, 2, math.nan, "0.9")],
+        *[(kind, "momentum", bad) for kind in (bg.Momentum, bg.Nesterov) for bad in (-0.1, 1.0, 2, math.nan, "0.9")],
+        *[(bg.RMSprop, "decay_rate", bad) for bad in (-0.1, 1.0, 2, math.nan, "0.9")],
+        *[(kind, "weight_decay", bad) for kind in KINDS for bad in (-0.1, math.inf, math.nan, "0.1", None, True)],
         *[(bg.Adam, what, bad) for what in ("beta1", "beta2") for bad in (-0.1, 1.0, math.nan, "0.9")],
-        *[(bg.Adam, "eps", bad) for bad in (-1e-8, math.inf, "1e-8")],
+        *[(kind, "eps", bad) for kind in KINDS[3:] for bad in (-1e-8, math.inf, "1e-8")],
     ],
 )
 def test_optimizer_setting_out_of_range_raises_value_error_naming_it(kind, what, bad):
@@ -210,6 +320,12 @@ def test_optimizer_settings_of_numpys_numbers_are_numbers():
 def test_optimizer_text_gives_its_settings():
     assert repr(bg.SGD(lr=0.1)) == "SGD(lr=0.1)"
     assert repr(bg.Momentum()) == "Momentum(lr=0.01, momentum=0.9)"
+    assert repr(bg.AdaGrad()) == "AdaGrad(lr=0.01, eps=1e-07)"
+    assert repr(bg.RMSprop()) == "RMSprop(lr=0.01, decay_rate=0.99, eps=1e-07)"
+    assert repr(bg.AdamW(weight_decay=0)) == "AdamW(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0)"
+    assert repr(bg.Nesterov(weight_decay=1e-4, clip_norm=5)) == (
+        "Nesterov(lr=0.01, momentum=0.9, clip_norm=5, weight_decay=0.0001)"
+    )
     optimizer = bg.Adam()
     optimizer.update({"W": np.ones(1)}, {"W": np.ones(1)})
     assert repr(optimizer) == "Adam(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08)"
@@ -238,3 +354,145 @@ def test_optimizer_of_ones_own_without_a_move_raises_type_error_saying_what_to_d
 
     with pytest.raises(TypeError, match=r"Empty: a subclass of Optimizer must define _move\(name, param, grad\)"):
         Empty(lr=0.1).update({"W": np.ones(1)}, {"W": np.ones(1)})
+
+
+# Clipping and decay ---------------------------------------------------------------------------------------------------
+
+
+def moved(grads, **options):
+    """What SGD of rate 1 takes away from parameters of 0: the gradients that it uses."""
+    params = {name: np.zeros_like(grad) for name, grad in grads.items()}
+    bg.SGD(1.0, **options).update(params, grads)
+    return {name: -param for name, param in params.items()}
+
+
+def test_optimizer_clip_norm_scales_all_gradients_to_it_together():
+    found = moved({"W": np.array([[3.0, 0.0]]), "b": np.array(-4.0)}, clip_norm=1.0)
+    np.testing.assert_allclose(found["W"], [[0.6, 0.0]], rtol=1e-12)
+    np.testing.assert_allclose(found["b"], -0.8, rtol=1e-12)
+
+
+@pytest.mark.parametrize("limit", [5.0, 6, math.inf])
+def test_optimizer_clip_norm_not_exceeded_changes_no_bit(limit):
+    found = moved({"W": np.array([[3.0]]), "b": np.array([-4.0])}, clip_norm=limit)
+    assert (found["W"], found["b"]) == (3.0, -4.0)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-5), (np.float64, 1e-12)])
+def test_optimizer_clip_norm_of_gradients_whose_squares_overflow_or_vanish_is_exact(dtype, rtol):
+    huge, tiny = float(np.finfo(dtype).max), 1000 * float(np.finfo(dtype).tiny)
+    for size, limit in ((huge, 0.1 * huge), (huge, 1e-3), (tiny, 0.1 * tiny)):
+        found = moved({"W": np.full((10, 10), size, dtype)}, clip_norm=limit)
+        assert found["W"].dtype == dtype
+        np.testing.assert_allclose(found["W"], np.full((10, 10), 0.1 * limit), rtol=rtol)
+
+
+def test_optimizer_clip_norm_leaves_gradients_of_zero_and_those_not_finite_as_they_are():
+    np.testing.assert_array_equal(moved({"W": np.zeros(2), "empty": np.zeros((0, 3))}, clip_norm=1.0)["W"], 0)
+    bad = np.array([np.inf, 1.0, np.nan])
+    np.testing.assert_array_equal(moved({"W": bad}, clip_norm=1.0)["W"], bad)
+
+
+def test_optimizer_clip_norm_counts_no_gradients_but_those_of_its_parameters():
+    params = {"W": np.zeros(1)}
+    bg.SGD(1.0, clip_norm=3.0).update(params, {"W": np.array([3.0]), "frozen": np.array([100.0])})
+    assert params["W"] == -3.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_optimizer_clip_value_brings_each_entry_into_range(dtype):
+    found = moved({"W": np.array([[0.5, -7.0, 2.0]], dtype), "b": np.array(3.0, dtype)}, clip_value=2)
+    np.testing.assert_array_equal(found["W"], [[0.5, -2.0, 2.0]])
+    assert found["b"] == 2.0
+    assert found["W"].dtype == dtype
+
+
+def test_optimizer_clips_values_then_the_norm_and_decays_last():
+    params = {"W": np.array([[10.0]]), "b": np.array([10.0])}
+    grads = {"W": np.array([[30.0]]), "b": np.array([-4.0])}
+    bg.SGD(1.0, clip_value=3.0, clip_norm=1.0, weight_decay=0.5).update(params, grads)
+    share = 1 / math.sqrt(2)  # both are 3 once their values are clipped
+    np.testing.assert_allclose(params["W"], [[10 - share - 5]], rtol=1e-12)
+    np.testing.assert_allclose(params["b"], [10 + share], rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_optimizer_that_clips_and_decays_leaves_the_gradients_alone(kind):
+    params, (grads,) = draw(1)
+    before = {name: grad.copy() for name, grad in grads.items()}
+    for grad in grads.values():
+        grad.flags.writeable = False
+    arrays = dict(grads)
+    kind(clip_value=0.5, clip_norm=0.1, weight_decay=0.1).update(params, grads)
+    for name, grad in grads.items():
+        assert grad is arrays[name]
+        np.testing.assert_array_equal(grad, before[name])
+
+
+def test_optimizer_weight_decay_is_the_nets_own_penalty():
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(20, 3)), rng.integers(2, size=20)
+    one = bg.MultiLayerNet(3, [4], 2, weight_decay_lambda=0.1, rng=0, dtype=np.float64)
+    two = bg.MultiLayerNet(3, [4], 2, rng=0, dtype=np.float64)
+    for net, optimizer in ((one, bg.Momentum(0.1)), (two, bg.Momentum(0.1, weight_decay=0.1))):
+        for _ in range(5):
+            optimizer.update(net.params, net.gradient(x, t))
+    np.testing.assert_allclose(two.vector, one.vector, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("what", ["clip_norm", "clip_value"])
+@pytest.mark.parametrize("bad", [0, -1.0, math.nan, "1", True])
+def test_optimizer_clipping_out_of_range_raises_value_error_naming_it(kind, what, bad):
+    with pytest.raises(ValueError, match=rf"{kind.__name__}: {what} must be above 0 and at most inf; got {bad!r}"):
+        kind(**{what: bad})
+
+
+def test_optimizer_setting_that_there_is_not_raises_type_error():
+    with pytest.raises(TypeError, match="momentun"):
+        bg.Momentum(momentun=0.9)
+
+
+# PyTorch --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize("name", ["SGD", "Momentum", "Nesterov", "AdaGrad", "RMSprop", "Adam", "AdamW"])
+def test_optimizer_moves_weights_as_pytorch_does(name, decay):
+    """In Adam PyTorch adds eps to √(v / (1 - β₂ᵏ)), we and the paper's efficient form to √v: equal where eps is 0."""
+    torch = pytest.importorskip("torch")
+    ours, theirs = {
+        "SGD": (bg.SGD(0.1, weight_decay=decay), (torch.optim.SGD, {"lr": 0.1})),
+        "Momentum": (bg.Momentum(0.1, weight_decay=decay), (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9})),
+        "Nesterov": (
+            bg.Nesterov(0.1, weight_decay=decay),
+            (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+        ),
+        "AdaGrad": (bg.AdaGrad(0.1, eps=1e-3, weight_decay=decay), (torch.optim.Adagrad, {"lr": 0.1, "eps": 1e-3})),
+        "RMSprop": (bg.RMSprop(0.1, eps=1e-3, weight_decay=decay), (torch.optim.RMSprop, {"lr": 0.1, "eps": 1e-3})),
+        "Adam": (bg.Adam(0.1, eps=0, weight_decay=decay), (torch.optim.Adam, {"lr": 0.1, "eps": 0})),
+        "AdamW": (bg.AdamW(0.1, eps=0, weight_decay=decay), (torch.optim.AdamW, {"lr": 0.1, "eps": 0})),
+    }[name]
+    rng = np.random.default_rng(0)
+    params = {"W": rng.normal(size=(3, 4))}
+    W = torch.tensor(params["W"].copy(), requires_grad=True)
+    their_optimizer = theirs[0]([W], weight_decay=decay, **theirs[1])
+    for _ in range(10):
+        grad = rng.normal(size=(3, 4))
+        ours.update(params, {"W": grad})
+        W.grad = torch.tensor(grad)
+        their_optimizer.step()
+    np.testing.assert_allclose(params["W"], W.detach().numpy(), rtol=1e-12, atol=1e-14)
+
+
+def test_optimizer_clips_as_pytorch_does():
+    torch = pytest.importorskip("torch")
+    grads = draw(1)[1][0]
+    tensors = {name: torch.zeros(grad.shape, dtype=torch.float64, requires_grad=True) for name, grad in grads.items()}
+    for name, tensor in tensors.items():
+        tensor.grad = torch.tensor(grads[name])
+    torch.nn.utils.clip_grad_value_(tensors.values(), 1.0)
+    torch.nn.utils.clip_grad_norm_(tensors.values(), 0.5)
+    for name, found in moved(grads, clip_value=1.0, clip_norm=0.5).items():
+        # rtol: PyTorch divides by the norm + 1e-6
+        np.testing.assert_allclose(found, tensors[name].grad.numpy(), rtol=1e-6)

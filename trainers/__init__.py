@@ -1,30 +1,44 @@
 """Training: trainer, optimizers, callbacks, history, random search; and gradient descent on a plain function."""
 
 from .callbacks import BestWeights, Callback, EarlyStopping
+
+"""Training: trainer, optimizers, schedules, callbacks, history; and gradient descent on a plain function."""
+
+from .adaptive import AdaGrad, Adam, AdamW, RMSprop
 from .descent import gradient_descent
 from .distributions import Choice, LogUniform, Uniform
 from .history import History
-from .optimizers import SGD, Adam, Momentum, Optimizer
+from .optimizers import SGD, Momentum, Nesterov, Optimizer
 from .protocol import TrainableNet
+from .schedules import CosineDecay, ExponentialDecay, Schedule, StepDecay, WarmUp
 from .search import Search, Trial, random_search
-from .trainer import Trainer
+from .trainer import Callback, Trainer
 
 __all__ = [
     "SGD",
+    "AdaGrad",
     "Adam",
+    "AdamW",
     "BestWeights",
     "Callback",
     "Choice",
+    "CosineDecay",
     "EarlyStopping",
+    "ExponentialDecay",
     "History",
     "LogUniform",
     "Momentum",
+    "Nesterov",
     "Optimizer",
+    "RMSprop",
+    "Schedule",
     "Search",
+    "StepDecay",
     "TrainableNet",
     "Trainer",
     "Trial",
     "Uniform",
+    "WarmUp",
     "gradient_descent",
     "random_search",
 ]

@@ -1,12 +1,30 @@
-"""Optimizers: how parameters move, given their gradients."""
+"""Optimizers: how parameters move, given their gradients. Here those with one rate for all entries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypedDict, Unpack
 
 import numpy as np
 
 from brickgrad.layers import Array
+
+from .clipping import limit_norm, limit_values
+from .schedules import Rate
+from .settings import described, is_number, require, require_above
+
+
+class Clipping(TypedDict, total=False):
+    """How every optimizer can cut gradients down: see `Optimizer`."""
+
+    clip_norm: float | None
+    clip_value: float | None
+
+
+class Options(Clipping, total=False):
+    """What every optimizer takes by keyword: see `Optimizer`."""
+
+    weight_decay: float
 
 
 class Optimizer:
@@ -14,23 +32,81 @@ class Optimizer:
 
     A subclass writes `_move(name, param, grad)`; `self.slot(name, what, param)` gives it an array of zeros, of the
     parameter's shape, that it finds again at the next step; `self.step` counts the steps from 1.
+
+    Parameters   every optimizer has these; all but lr by keyword
+        lr : float >= 0, or a function of the step, such as a `Schedule`. The learning rate. `optimizer.lr` is always
+            the number in use; a number or schedule that is assigned to it takes its place.
+        clip_value : float > 0, default None. Each entry of the gradients is brought into -clip_value..clip_value.
+        clip_norm : float > 0, default None. Where the norm of all gradients together is larger, they are scaled to it.
+        weight_decay : float >= 0, default 0. λ: what is clipped is the loss's gradient; λ · W is added to it after
+            that, the slope of a penalty ½ λ Σ W². Only parameters of 2 or more axes decay, so biases do not.
+    Errors       ValueError: a setting out of its range, gradients that do not fit. TypeError: parameters of no floats
+    Example
+        >>> params = {"W": np.array([[1.0]]), "b": np.array([1.0])}
+        >>> SGD(lr=0.1, clip_norm=5.0, weight_decay=1.0).update(params, {"W": np.array([[6.0]]), "b": np.array([8.0])})
+        >>> print(params["W"].round(4), params["b"].round(4))
+        [[0.6]] [0.6]
     """
 
-    def __init__(self, lr: float) -> None:
-        self.lr = lr
+    weight_decay = 0.0
+
+    def __init__(
+        self,
+        lr: Rate,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
         self.step = 0
         self.slots: dict[tuple[str, str], Array] = {}
-        self._require("lr", lr, 0.0, np.inf)
+        self.lr = lr
+        self._require("weight_decay", weight_decay, 0.0, np.inf)
+        for what, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+            if limit is not None:
+                require_above(self, what, limit, 0.0, np.inf)
+        self.clip_norm, self.clip_value = clip_norm, clip_value
+        if weight_decay:  # what is 0 is not printed
+            self.weight_decay = weight_decay
+
+    @property
+    def lr(self) -> float:
+        """The learning rate in use: that of the last step, or before any that of the first."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: Rate) -> None:
+        self._lr = self._rate(lr, self.step + 1)
+        self.schedule = lr if callable(lr) else None
+
+    def _rate(self, lr: Rate, step: int) -> float:
+        """The number that lr is at a step; ValueError where that is no learning rate."""
+        rate = lr(step) if callable(lr) else lr
+        self._require(f"lr at step {step}" if callable(lr) else "lr", rate, 0.0, np.inf)
+        return float(rate)
 
     def _require(self, what: str, value: float, low: float, high: float) -> None:
         """ValueError unless low <= value < high."""
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value < high:
-            raise ValueError(
-                f"{type(self).__name__}: {what} must be at least {low:g} and below {high:g}; got {value!r}."
-            )
+        require(self, what, value, low, high)
 
     def update(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Move all parameters one step, in place; none where one of the gradients is missing or does not fit."""
+        self._check(params, grads)
+        if self.schedule is not None:
+            self._lr = self._rate(self.schedule, self.step + 1)
+        self.step += 1
+        if self.clip_value is not None:
+            grads = limit_values({name: grads[name] for name in params}, self.clip_value)
+        if self.clip_norm is not None:
+            grads = limit_norm({name: grads[name] for name in params}, self.clip_norm)
+        for name, param in params.items():
+            grad = grads[name]
+            if self.weight_decay and param.ndim >= 2:
+                grad = self._decay(param, grad)
+            self._move(name, param, grad)
+
+    def _check(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """An error unless each parameter can move along its gradient."""
         who = f"{type(self).__name__}.update"
         for name, param in params.items():
             if name not in grads:
@@ -43,9 +119,10 @@ class Optimizer:
                 )
             if param.dtype.kind != "f":
                 raise TypeError(f"{who}: the parameter {name!r} must hold floats; got {param.dtype}.")
-        self.step += 1
-        for name, param in params.items():
-            self._move(name, param, grads[name])
+
+    def _decay(self, param: Array, grad: Array) -> Array:
+        """The gradient with the penalty's, in a new array: grads are the caller's."""
+        return grad + self.weight_decay * param
 
     def _move(self, name: str, param: Array, grad: Array) -> None:
         raise TypeError(f"{type(self).__name__}: a subclass of Optimizer must define _move(name, param, grad).")
@@ -57,8 +134,10 @@ class Optimizer:
         return self.slots[name, what]
 
     def __repr__(self) -> str:
-        settings = {key: value for key, value in vars(self).items() if isinstance(value, float | int) and key != "step"}
-        return f"{type(self).__name__}({', '.join(f'{key}={value:g}' for key, value in settings.items())})"
+        numbers = {key: value for key, value in vars(self).items() if is_number(value) and not key.startswith("_")}
+        options = {key: numbers.pop(key) for key in Options.__annotations__ if key in numbers}
+        del numbers["step"]
+        return described(self, {"lr": self.lr if self.schedule is None else self.schedule, **numbers, **options})
 
 
 class SGD(Optimizer):
@@ -66,8 +145,8 @@ class SGD(Optimizer):
 
         W ← W - lr · dW
 
-    Parameters
-        lr : float >= 0, default 0.01. The learning rate.
+    Parameters   and `Optimizer`'s
+        lr : float >= 0 or schedule, default 0.01. The learning rate.
     Source       Robbins & Monro (1951)
     Example
         >>> params = {"W": np.array([1.0, 2.0])}
@@ -76,8 +155,8 @@ class SGD(Optimizer):
         array([0.9, 2.1])
     """
 
-    def __init__(self, lr: float = 0.01) -> None:
-        super().__init__(lr)
+    def __init__(self, lr: Rate = 0.01, **options: Unpack[Options]) -> None:
+        super().__init__(lr, **options)
 
     def _move(self, name: str, param: Array, grad: Array) -> None:
         param -= self.lr * grad
@@ -88,8 +167,8 @@ class Momentum(Optimizer):
 
         v ← momentum · v - lr · dW        W ← W + v
 
-    Parameters
-        lr : float >= 0, default 0.01.
+    Parameters   and `Optimizer`'s
+        lr : float >= 0 or schedule, default 0.01.
         momentum : float in 0..1, 1 left out, default 0.9.
     Source       Polyak (1964)
     Example
@@ -100,8 +179,8 @@ class Momentum(Optimizer):
         array([0.71])
     """
 
-    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
-        super().__init__(lr)
+    def __init__(self, lr: Rate = 0.01, momentum: float = 0.9, **options: Unpack[Options]) -> None:
+        super().__init__(lr, **options)
         self._require("momentum", momentum, 0.0, 1.0)
         self.momentum = momentum
 
@@ -112,34 +191,30 @@ class Momentum(Optimizer):
         param += v
 
 
-class Adam(Optimizer):
-    """Momentum with a step size of its own for each parameter, from running means of the gradient and of its square.
+class Nesterov(Momentum):
+    """Momentum that takes the gradient where the velocity is about to lead.
 
-        m ← β₁ m + (1 - β₁) dW        v ← β₂ v + (1 - β₂) dW²
-        W ← W - lr · √(1 - β₂ᵏ) / (1 - β₁ᵏ) · m / (√v + ε)        k the step, from 1
+        W ← W + momentum² · v - (1 + momentum) · lr · dW        v ← momentum · v - lr · dW
 
-    Parameters
-        lr : float >= 0, default 0.001.
-        beta1, beta2 : floats in 0..1, 1 left out, default 0.9 and 0.999.
-        eps : float >= 0, default 1e-8.
-    Source       Kingma & Ba (2015), the efficient form at the end of section 2
+    W is the point ahead, at which the gradient is taken, not the one that the velocity has reached; so a net's
+    parameters serve as they are. With the new v the step reads W ← W + momentum · v - lr · dW.
+
+    Parameters   and `Optimizer`'s
+        lr : float >= 0 or schedule, default 0.01.
+        momentum : float in 0..1, 1 left out, default 0.9.
+    Source       Nesterov (1983), Sutskever et al. (2013); in this form Bengio, Boulanger-Lewandowski & Pascanu (2013)
     Example
-        >>> params = {"W": np.array([1.0, 1.0])}
-        >>> Adam(lr=0.1).update(params, {"W": np.array([5.0, -0.001])})
-        >>> params["W"].round(3)
-        array([0.9, 1.1])
+        >>> params, nesterov = {"W": np.array([1.0])}, Nesterov(lr=0.1)
+        >>> for _ in range(2):
+        ...     nesterov.update(params, {"W": np.array([1.0])})
+        >>> params["W"].round(4)
+        array([0.539])
     """
 
-    def __init__(self, lr: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
-        super().__init__(lr)
-        self._require("beta1", beta1, 0.0, 1.0)
-        self._require("beta2", beta2, 0.0, 1.0)
-        self._require("eps", eps, 0.0, np.inf)
-        self.beta1, self.beta2, self.eps = beta1, beta2, eps
-
     def _move(self, name: str, param: Array, grad: Array) -> None:
-        m, v = self.slot(name, "m", param), self.slot(name, "v", param)
-        m += (1 - self.beta1) * (grad - m)
-        v += (1 - self.beta2) * (np.square(grad) - v)
-        rate = self.lr * float(np.sqrt(1 - self.beta2**self.step)) / (1 - self.beta1**self.step)
-        param -= rate * m / (np.sqrt(v) + self.eps)
+        v = self.slot(name, "v", param)
+        step = self.lr * grad
+        v *= self.momentum
+        v -= step
+        param += self.momentum * v
+        param -= step

@@ -1,0 +1,31 @@
+"""Gradients cut down to size: entry by entry, and all together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from brickgrad.layers import Array
+
+
+def limit_values(grads: Mapping[str, Array], limit: float) -> dict[str, Array]:
+    """New gradients, each entry brought into -limit..limit."""
+    return {name: np.clip(grad, -limit, limit) for name, grad in grads.items()}
+
+
+def limit_norm(grads: Mapping[str, Array], limit: float) -> Mapping[str, Array]:
+    """The gradients scaled down together, so that the norm of them all is `limit`; as they are where it is no more.
+
+    Source       Pascanu, Mikolov & Bengio (2013), algorithm 1
+    """
+    largest = max((float(np.abs(grad).max(initial=0.0)) for grad in grads.values()), default=0.0)
+    if largest == 0 or not math.isfinite(largest):  # nothing to scale, or trouble that must not be hidden
+        return grads
+    # In units of the largest entry: squares of large float32 overflow, those of small ones vanish.
+    units = {name: grad / largest for name, grad in grads.items()}
+    norm = math.sqrt(sum(float(np.sum(np.square(unit))) for unit in units.values()))
+    if not largest * norm > limit:
+        return grads
+    return {name: unit * (limit / norm) for name, unit in units.items()}
