@@ -6,6 +6,8 @@ of the first weights only; with it, it learns at nearly all of them, and faster.
 You learn what batch normalization is for: the first weights matter much less.
 """
 
+import contextlib
+
 import numpy as np
 
 import brickgrad as bg
@@ -18,10 +20,8 @@ def train_accuracies(scale, with_norm, arguments, x, t):
         784, [100] * 5, 10, weight_init_std=float(scale), use_batchnorm=with_norm, rng=arguments.seed
     )
     trainer = bg.Trainer(net, bg.SGD(lr=0.01), epochs=arguments.epochs, seed=arguments.seed, progress=False)
-    try:
+    with contextlib.suppress(FloatingPointError):  # the largest scales overflow: nothing to show from there on
         trainer.fit(x, t)
-    except FloatingPointError:  # the largest scales overflow: the net has nothing to show from there on
-        pass
     found = np.full(arguments.epochs, np.nan)
     found[: len(trainer.history.train_accuracies)] = trainer.history.train_accuracies
     return found

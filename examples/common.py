@@ -4,6 +4,10 @@ import argparse
 import math
 from pathlib import Path
 
+import numpy as np
+
+import brickgrad as bg
+
 NEEDS_MATPLOTLIB = "Pictures need matplotlib. Install it with: pip install 'brickgrad[plot]'"
 
 
@@ -100,3 +104,27 @@ def save(figure, arguments, name):
         axes.axis("off")
     if arguments.show:
         plt.show()
+
+
+class StopAfter(bg.Callback):
+    """Ends a run after so many steps."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def on_batch(self, trainer):
+        if len(trainer.history.losses) >= self.steps:
+            trainer.stop(f"{self.steps} steps are done")
+
+
+def draw_losses(plt, curves, title):
+    """Draw the loss of every step of several runs, each evened out over some steps."""
+    figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
+    for name, losses in curves.items():
+        window = max(1, len(losses) // 40)
+        smooth = np.convolve(losses, np.full(window, 1 / window), mode="valid")
+        ax.plot(np.arange(len(smooth)) + window, smooth, label=name)
+    ax.set(xlabel="step", ylabel="loss of the batch, evened out", title=title, ylim=(0, None))
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return figure

@@ -1,7 +1,7 @@
 """SGD, Momentum, AdaGrad and Adam train the same net on MNIST, from the same weights, on the same batches.
 
-Four hidden layers of 100 nodes, batches of 128, 2,000 steps. All but SGD are quick, and which of them is best depends on
-the task and on the learning rate.
+Four hidden layers of 100 nodes, batches of 128, 2,000 steps. All but SGD are quick, and which of them is best depends
+on the task and on the learning rate.
 
 You learn how much the way of stepping matters, with all else left alike.
 """

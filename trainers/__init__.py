@@ -1,10 +1,7 @@
-"""Training: trainer, optimizers, callbacks, history, random search; and gradient descent on a plain function."""
-
-from .callbacks import BestWeights, Callback, EarlyStopping
-
-"""Training: trainer, optimizers, schedules, callbacks, history; and gradient descent on a plain function."""
+"""Training: trainer, optimizers, schedules, callbacks, history, random search; and gradient descent on a plain function."""
 
 from .adaptive import AdaGrad, Adam, AdamW, RMSprop
+from .callbacks import BestWeights, Callback, EarlyStopping
 from .descent import gradient_descent
 from .distributions import Choice, LogUniform, Uniform
 from .history import History
@@ -12,7 +9,7 @@ from .optimizers import SGD, Momentum, Nesterov, Optimizer
 from .protocol import TrainableNet
 from .schedules import CosineDecay, ExponentialDecay, Schedule, StepDecay, WarmUp
 from .search import Search, Trial, random_search
-from .trainer import Callback, Trainer
+from .trainer import Trainer
 
 __all__ = [
     "SGD",
