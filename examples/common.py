@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-import brickgrad as bg
-
 NEEDS_MATPLOTLIB = "Pictures need matplotlib. Install it with: pip install 'brickgrad[plot]'"
 
 
@@ -106,15 +104,17 @@ def save(figure, arguments, name):
         plt.show()
 
 
-class StopAfter(bg.Callback):
-    """Ends a run after so many steps."""
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def on_batch(self, trainer):
-        if len(trainer.history.losses) >= self.steps:
-            trainer.stop(f"{self.steps} steps are done")
+def train_steps(net, optimizer, x, t, steps, seed, batch_size=128):
+    """Train on batches drawn by a seed; return the loss of each batch after its step, as the texts' curves have it."""
+    rng = np.random.default_rng(seed)
+    losses = []
+    with net.workspace():
+        for _ in range(steps):
+            batch = rng.choice(len(x), batch_size)
+            net.loss_and_gradient(x[batch], t[batch])
+            optimizer.update(net.params, net.grads)
+            losses.append(net.loss(x[batch], t[batch]))
+    return np.array(losses)
 
 
 def draw_losses(plt, curves, title):

@@ -6,24 +6,10 @@ layer, and the net learns nothing; Xavier's and He's deviation let it learn, He'
 You learn that a net can stand still for no other reason than its first weights.
 """
 
-import numpy as np
-
 import brickgrad as bg
 import common
 
 INITIAL = {"std 0.01": (0.01, 2.305), "Xavier": ("xavier", 0.377), "He": ("he", 0.286)}
-
-
-def losses_of(init, arguments, x, t):
-    """Train a fresh net; return the loss of every batch."""
-    net = bg.MultiLayerNet(784, [100, 100, 100, 100], 10, weight_init_std=init, rng=arguments.seed)
-    epochs = -(-arguments.steps * 128 // len(x))
-    trainer = bg.Trainer(
-        net, bg.SGD(lr=0.01), batch_size=128, epochs=epochs, seed=arguments.seed, sampling="replacement",
-        progress=False, callbacks=[common.StopAfter(arguments.steps)],
-    )  # fmt: skip
-    trainer.fit(x, t)
-    return np.array(trainer.history.losses)
 
 
 def main(argv=None):
@@ -31,8 +17,14 @@ def main(argv=None):
     parser.add_argument("--steps", type=common.whole(1), default=2000, metavar="N", help="(default: 2000)")
     arguments = parser.parse_args(argv)
     (x, t), _ = bg.load_mnist()
-    curves = {name: losses_of(init, arguments, x, t) for name, (init, _) in INITIAL.items()}
-    print(f"loss over the last {min(100, arguments.steps)} of {arguments.steps} steps")
+    curves = {
+        name: common.train_steps(
+            bg.MultiLayerNet(784, [100] * 4, 10, weight_init_std=init, rng=arguments.seed),
+            bg.SGD(lr=0.01), x, t, arguments.steps, arguments.seed,
+        )
+        for name, (init, _) in INITIAL.items()
+    }  # fmt: skip
+    print(f"loss after the step, mean over the last {min(100, arguments.steps)} of {arguments.steps} steps")
     for name, losses in curves.items():
         common.say(f"  {name}", f"{losses[-100:].mean():.3f}", f"{INITIAL[name][1]:.3f}")
     print()

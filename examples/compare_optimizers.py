@@ -6,8 +6,6 @@ on the task and on the learning rate.
 You learn how much the way of stepping matters, with all else left alike.
 """
 
-import numpy as np
-
 import brickgrad as bg
 import common
 
@@ -19,25 +17,18 @@ OPTIMIZERS = {
 }
 
 
-def losses_of(optimizer, arguments, x, t):
-    """Train a fresh net; return the loss of every batch."""
-    net = bg.MultiLayerNet(784, [100, 100, 100, 100], 10, rng=arguments.seed)
-    epochs = -(-arguments.steps * 128 // len(x))
-    trainer = bg.Trainer(
-        net, optimizer, batch_size=128, epochs=epochs, seed=arguments.seed, sampling="replacement", progress=False,
-        callbacks=[common.StopAfter(arguments.steps)],
-    )  # fmt: skip
-    trainer.fit(x, t)
-    return np.array(trainer.history.losses)
-
-
 def main(argv=None):
     parser = common.parser(__doc__, pictures=True)
     parser.add_argument("--steps", type=common.whole(1), default=2000, metavar="N", help="(default: 2000)")
     arguments = parser.parse_args(argv)
     (x, t), _ = bg.load_mnist()
-    curves = {name: losses_of(make(), arguments, x, t) for name, (make, _) in OPTIMIZERS.items()}
-    print(f"loss over the last {min(100, arguments.steps)} of {arguments.steps} steps")
+    curves = {
+        name: common.train_steps(
+            bg.MultiLayerNet(784, [100] * 4, 10, rng=arguments.seed), make(), x, t, arguments.steps, arguments.seed
+        )
+        for name, (make, _) in OPTIMIZERS.items()
+    }  # fmt: skip
+    print(f"loss after the step, mean over the last {min(100, arguments.steps)} of {arguments.steps} steps")
     for name, losses in curves.items():
         common.say(f"  {name}", f"{losses[-100:].mean():.3f}", f"{OPTIMIZERS[name][1]:.3f}")
     print()

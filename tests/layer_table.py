@@ -228,6 +228,110 @@ def outputs_and_labels(rng: np.random.Generator, dtype: Any, case: Case, extreme
     return scores_and_labels(rng, dtype, Case(case.seed, case.batch, case.inner, 0), False)
 
 
+def window(case: Case) -> dict[str, Any]:
+    """Windows of four forms: plain; oblong, with a stride that does not divide; dilated in groups; padded unevenly."""
+    plain = {"size": (3, 3), "stride": (1, 1), "pad": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
+    return (
+        plain
+        | (
+            {},
+            {"size": (2, 3), "stride": (2, 3), "pad": ((0, 0), (0, 0))},
+            {"size": (2, 2), "pad": ((1, 1), (2, 2)), "dilation": (2, 1), "groups": 2},
+            {"size": (1, 4), "stride": (1, 2), "pad": ((0, 0), (2, 1)), "groups": 2},
+        )[case.variant]
+    )
+
+
+def make_convolution(*, lazy: bool = False, bias: bool = True) -> Any:
+    def make(case: Case, dtype: Any) -> bg.Layer:
+        options = window(case)
+        size, groups = options.pop("size"), options["groups"]
+        sizes = (4, *size) if lazy else (4, 2 * groups, *size)
+        options |= {"rng": case.seed, "name": "lazy" if lazy else "fixed"}
+        if lazy:
+            return bg.Convolution(*sizes, **options)
+        layer = bg.Convolution(*sizes, bias=bias, dtype=dtype, init=1.0, **options)
+        if bias:
+            layer.params["b"] = numbers(np.random.default_rng(case.seed), (4,), dtype)
+        return layer
+
+    return make
+
+
+def pictures(rng: np.random.Generator, dtype: Any, case: Case, extreme: bool) -> tuple[Any, ...]:
+    batch = min(case.batch, 3)  # the loops of the reference are slow
+    return (numbers(rng, (batch, 2 * window(case)["groups"], 4, 5), dtype, (0.0, 0.5, -1.0)),)
+
+
+def pool(case: Case) -> dict[str, Any]:
+    """Windows side by side, overlapping, with rows left out, and padded."""
+    options = (
+        {"size": (2, 2), "stride": (2, 2)},
+        {"size": (2, 3), "stride": (1, 2)},
+        {"size": (1, 3), "stride": (2, 3)},
+        {"size": (3, 2), "stride": (2, 1), "pad": ((1, 2), (1, 0))},
+    )[case.variant]
+    return {"pad": ((0, 0), (0, 0)), "dilation": (1, 1), **options}
+
+
+def make_pool(layer: Any) -> Any:
+    def make(case: Case, dtype: Any) -> bg.Layer:
+        options = pool(case)
+        return layer(*options["size"], stride=options["stride"], pad=options["pad"])
+
+    return make
+
+
+def channels(rng: np.random.Generator, dtype: Any, case: Case, extreme: bool) -> tuple[Any, ...]:
+    """At least three samples: one has no variance and is refused, and of two the gradient is next to nothing."""
+    a, b, c = case.inner
+    batch = 3 if case.batch == 1 else case.batch
+    shape = ((batch, a), (batch, a, b, c), (batch, a, b), (batch, a, 1, 1))[case.variant]
+    return (np.asarray(np.asarray(rng.normal(size=shape), np.float32), dtype),)
+
+
+def features(rng: np.random.Generator, dtype: Any, case: Case, extreme: bool) -> tuple[Any, ...]:
+    """At least three features, for the same reason."""
+    a, b, _ = case.inner
+    shape = ((case.batch, a + 1), (case.batch, b, a + 1), (a + 1,), (case.batch, a + 1))[case.variant]
+    return (np.asarray(np.asarray(rng.normal(size=shape), np.float32), dtype),)
+
+
+def make_normalization(layer: Any, size: Callable[[Case], int]) -> Any:
+    def make(case: Case, dtype: Any) -> bg.Layer:
+        norm, rng = layer(size(case), dtype=dtype, name="norm"), np.random.default_rng(case.seed)
+        norm.params["gamma"] = positive(rng, (size(case),), dtype)
+        norm.params["beta"] = numbers(rng, (size(case),), dtype)
+        return norm
+
+    return make
+
+
+def make_inference(case: Case, dtype: Any) -> bg.Layer:
+    norm = make_normalization(bg.BatchNormalization, lambda case: case.inner[0])(case, dtype)
+    norm.running_mean[...], norm.running_var[...] = running(case)
+    norm.eval()
+    return norm
+
+
+def running(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(case.seed + 1)
+    return rng.normal(size=case.inner[0]), rng.uniform(0.5, 2.0, case.inner[0])
+
+
+MASK_SEED = 5
+
+
+def make_dropout(case: Case, dtype: Any) -> bg.Layer:
+    return bg.Dropout(0.25, rng=MASK_SEED)
+
+
+def make_dropout_in_inference(case: Case, dtype: Any) -> bg.Layer:
+    layer = bg.Dropout(0.25, rng=MASK_SEED)
+    layer.eval()
+    return layer
+
+
 # The table ------------------------------------------------------------------------------------------------------------
 
 ALL = frozenset({"y", "dx"})
@@ -265,6 +369,62 @@ LAYERS = [
     Entry("Affine[fixed]", make_affine(), rows, references.affine, reuses=ALL),
     Entry("Affine[no bias]", make_affine(bias=False), rows, references.affine, reuses=ALL),
     Entry("Affine[lazy]", make_affine(lazy=True), rows, references.affine, lazy=True, reuses=ALL),
+    Entry("Convolution[fixed]", make_convolution(), pictures, references.convolution, window, reuses=ALL),
+    Entry("Convolution[no bias]", make_convolution(bias=False), pictures, references.convolution, window, reuses=ALL),
+    Entry(
+        "Convolution[lazy]",
+        make_convolution(lazy=True),
+        pictures,
+        references.convolution,
+        window,
+        lazy=True,
+        reuses=ALL,
+    ),
+    Entry(
+        "MaxPooling",
+        make_pool(bg.MaxPooling),
+        pictures,
+        references.max_pooling,
+        pool,
+        branches=True,
+        reuses=frozenset({"y"}),
+    ),
+    Entry("AveragePooling", make_pool(bg.AveragePooling), pictures, references.average_pooling, pool, reuses=Y),
+    Entry("GlobalAveragePooling", simple(bg.GlobalAveragePooling), pictures, references.global_average_pooling),
+    Entry(
+        "BatchNormalization[training]",
+        make_normalization(bg.BatchNormalization, lambda case: case.inner[0]),
+        channels,
+        references.batch_normalization,
+        lambda case: {"eps": 1e-5},
+        reuses=ALL,
+    ),
+    Entry(
+        "BatchNormalization[inference]",
+        make_inference,
+        channels,
+        references.batch_normalization_inference,
+        lambda case: {"mean": running(case)[0], "variance": running(case)[1], "eps": 1e-5},
+        reuses=ALL,
+    ),
+    Entry(
+        "LayerNormalization",
+        make_normalization(bg.LayerNormalization, lambda case: case.inner[0] + 1),
+        features,
+        references.layer_normalization,
+        lambda case: {"eps": 1e-5},
+        reuses=Y,
+    ),
+    Entry(
+        "Dropout[training]",
+        make_dropout,
+        REAL,
+        references.dropout,
+        lambda case: {"ratio": 0.25, "seed": MASK_SEED},
+        branches=True,
+        reuses=ALL,
+    ),
+    Entry("Dropout[inference]", make_dropout_in_inference, REAL, references.identity, exact=True),
     Entry("Flatten", simple(bg.Flatten), images, references.reshape, flat_shape, exact=True),
     Entry("Reshape", make_reshape, unshaped, references.reshape, lambda case: {"shape": new_shape(case)}, exact=True),
     Entry("Concat", lambda case, dtype: bg.Concat(**concat_axis(case)), parts, references.concat, concat_axis, True),
@@ -360,8 +520,15 @@ def upstream(outputs: tuple[Any, ...], seed: int = 0) -> tuple[Any, ...]:
     )
 
 
+def rewind(layer: Any) -> None:
+    """Put the generator that a layer draws from back to its start, so that every run draws the same."""
+    if isinstance(layer, bg.Dropout):
+        layer.rng.bit_generator.state = np.random.default_rng(MASK_SEED).bit_generator.state
+
+
 def run(layer: Any, inputs: tuple[Any, ...], seed: int = 0) -> Outcome:
     """Forward and backward."""
+    rewind(layer)
     outputs = several(layer.forward(*inputs))
     d_outputs = upstream(outputs, seed)
     gradients = several(layer.backward(*d_outputs))

@@ -330,3 +330,206 @@ def _squared_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, t: 
 
 
 mean_squared_loss = Reference(_squared_forward, _squared_backward)
+
+
+# Images ---------------------------------------------------------------------------------------------------------------
+
+
+def places(shape: Index, options: dict[str, Any]) -> list[list[list[tuple[int, int]]]]:
+    """For rows and for columns: for each output, (entry of the window, place in the image) where that is inside."""
+    found = []
+    for axis, length in enumerate(shape[2:]):
+        size, stride, dilation = (options[key][axis] for key in ("size", "stride", "dilation"))
+        before, after = options["pad"][axis]
+        count = (length + before + after - (size - 1) * dilation - 1) // stride + 1
+        outputs = []
+        for output in range(count):
+            met = [(entry, output * stride + entry * dilation - before) for entry in range(size)]
+            outputs.append([(entry, place) for entry, place in met if 0 <= place < length])
+        found.append(outputs)
+    return found
+
+
+def _convolution_terms(params: dict[str, Any], x: np.ndarray, options: dict[str, Any]) -> Any:
+    """Every product of the sum: where its output, its input and its kernel's entry stand."""
+    W, groups = params["W"], options["groups"]
+    rows, columns = places(x.shape, options)
+    for n, f in np.ndindex(len(x), len(W)):
+        group = f // (len(W) // groups)
+        for r, c, k in np.ndindex(len(rows), len(columns), W.shape[1]):
+            for i, down in rows[r]:
+                for j, across in columns[c]:
+                    yield (n, f, r, c), (n, group * W.shape[1] + k, down, across), (f, k, i, j)
+
+
+def _convolution_forward(params: dict[str, Any], x: np.ndarray, **options: Any) -> np.ndarray:
+    rows, columns = places(x.shape, options)
+    y = Terms((len(x), len(params["W"]), len(rows), len(columns)))
+    for at_y, at_x, at_w in _convolution_terms(params, x, options):
+        y.add(at_y, x[at_x] * params["W"][at_w])
+    if "b" in params:
+        for index in np.ndindex(y.shape):
+            y.add(index, params["b"][index[1]])
+    return y.sums()
+
+
+def _convolution_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, **options: Any) -> Any:
+    dx, dW, db = Terms(x.shape), Terms(params["W"].shape), Terms((len(params["W"]),))
+    for at_y, at_x, at_w in _convolution_terms(params, x, options):
+        dx.add(at_x, dy[at_y] * params["W"][at_w])
+        dW.add(at_w, dy[at_y] * x[at_x])
+    for index in np.ndindex(dy.shape):
+        db.add((index[1],), dy[index])
+    return (dx.sums(),), {"W": dW.sums(), **({"b": db.sums()} if "b" in params else {})}
+
+
+convolution = Reference(_convolution_forward, _convolution_backward)
+
+
+def pooling(share: Callable[[list[float]], list[float]]) -> Reference:
+    """A pool whose output is a weighted sum of a window's entries; `share` gives the weights."""
+
+    def windows(x: np.ndarray, options: dict[str, Any]) -> Any:
+        rows, columns = places(x.shape, options)
+        for n, k, r, c in np.ndindex(*x.shape[:2], len(rows), len(columns)):
+            at = [(n, k, down, across) for _, down in rows[r] for _, across in columns[c]]
+            yield (n, k, r, c), at, share([float(x[index]) for index in at])
+
+    def forward(params: dict[str, Any], x: np.ndarray, **options: Any) -> np.ndarray:
+        rows, columns = places(x.shape, options)
+        y = Terms((*x.shape[:2], len(rows), len(columns)))
+        for at_y, at_x, weights in windows(x, options):
+            for index, weight in zip(at_x, weights, strict=True):
+                y.add(at_y, weight * x[index])
+        return y.sums()
+
+    def backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, **options: Any) -> Any:
+        dx = Terms(x.shape)
+        for at_y, at_x, weights in windows(x, options):
+            for index, weight in zip(at_x, weights, strict=True):
+                dx.add(index, weight * dy[at_y])
+        return (dx.sums(),), {}
+
+    return Reference(forward, backward)
+
+
+def first_largest(values: list[float]) -> list[float]:
+    first = values.index(max(values))
+    return [1.0 if place == first else 0.0 for place in range(len(values))]
+
+
+def max_pooling_at(chosen_by: np.ndarray, x: np.ndarray, **options: Any) -> np.ndarray:
+    """The entries of x that stand where those of `chosen_by` were the largest of their windows."""
+    rows, columns = places(x.shape, options)
+    y = np.zeros((*x.shape[:2], len(rows), len(columns)))
+    for n, k, r, c in np.ndindex(y.shape):
+        at = [(n, k, down, across) for _, down in rows[r] for _, across in columns[c]]
+        y[n, k, r, c] = x[at[first_largest([float(chosen_by[index]) for index in at]).index(1.0)]]
+    return y
+
+
+max_pooling = pooling(first_largest)
+average_pooling = pooling(lambda values: [1 / len(values)] * len(values))
+
+
+def _global_forward(params: dict[str, Any], x: np.ndarray) -> np.ndarray:
+    y = Terms(x.shape[:2])
+    for index in np.ndindex(x.shape):
+        y.add(index[:2], x[index] / (x.shape[2] * x.shape[3]))
+    return y.sums()
+
+
+def _global_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray) -> Any:
+    dx = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        dx[index] = dy[index[:2]] / (x.shape[2] * x.shape[3])
+    return (dx,), {}
+
+
+global_average_pooling = Reference(_global_forward, _global_backward)
+
+
+# Normalization and dropout --------------------------------------------------------------------------------------------
+
+
+def normalization(group_of: Callable[[Index], Index], feature_of: Callable[[Index], int]) -> Reference:
+    """Each group of entries brought to mean 0 and variance 1; a feature's gamma and beta after that."""
+
+    def normal(x: np.ndarray, eps: float) -> tuple[np.ndarray, dict[Index, float], dict[Index, list[Index]]]:
+        groups: dict[Index, list[Index]] = {}
+        for index in np.ndindex(x.shape):
+            groups.setdefault(group_of(index), []).append(index)
+        n, deviations = np.zeros(x.shape), {}
+        for group, members in groups.items():
+            mean = math.fsum(float(x[index]) for index in members) / len(members)
+            variance = math.fsum((float(x[index]) - mean) ** 2 for index in members) / len(members)
+            deviations[group] = math.sqrt(variance + eps)
+            for index in members:
+                n[index] = (float(x[index]) - mean) / deviations[group]
+        return n, deviations, groups
+
+    def forward(params: dict[str, Any], x: np.ndarray, eps: float) -> np.ndarray:
+        n, _, _ = normal(x, eps)
+        y = np.zeros(x.shape)
+        for index in np.ndindex(x.shape):
+            y[index] = params["gamma"][feature_of(index)] * n[index] + params["beta"][feature_of(index)]
+        return y
+
+    def backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, eps: float) -> Any:
+        n, deviations, groups = normal(x, eps)
+        d_gamma, d_beta, dx = Terms(params["gamma"].shape), Terms(params["beta"].shape), np.zeros(x.shape)
+        for index in np.ndindex(x.shape):
+            d_gamma.add((feature_of(index),), dy[index] * n[index])
+            d_beta.add((feature_of(index),), dy[index])
+        for group, members in groups.items():
+            g = {index: float(params["gamma"][feature_of(index)] * dy[index]) for index in members}
+            shift = math.fsum(g.values()) / len(members)
+            turn = math.fsum(g[index] * n[index] for index in members) / len(members)
+            for index in members:
+                dx[index] = (g[index] - shift - n[index] * turn) / deviations[group]
+        return (dx,), {"gamma": d_gamma.sums(), "beta": d_beta.sums()}
+
+    return Reference(forward, backward)
+
+
+batch_normalization = normalization(lambda index: (index[1],), lambda index: index[1])
+layer_normalization = normalization(lambda index: index[:-1], lambda index: index[-1])
+
+
+def _inference_forward(params: dict[str, Any], x: np.ndarray, mean: Any, variance: Any, eps: float) -> np.ndarray:
+    y = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        k = index[1]
+        y[index] = params["gamma"][k] * (float(x[index]) - mean[k]) / math.sqrt(variance[k] + eps) + params["beta"][k]
+    return y
+
+
+def _inference_backward(
+    params: dict[str, Any], dy: np.ndarray, x: np.ndarray, mean: Any, variance: Any, eps: float
+) -> Any:
+    dx, d_gamma, d_beta = np.zeros(x.shape), Terms(params["gamma"].shape), Terms(params["beta"].shape)
+    for index in np.ndindex(x.shape):
+        k = index[1]
+        deviation = math.sqrt(variance[k] + eps)
+        dx[index] = dy[index] * params["gamma"][k] / deviation
+        d_gamma.add((k,), dy[index] * (float(x[index]) - mean[k]) / deviation)
+        d_beta.add((k,), dy[index])
+    return (dx,), {"gamma": d_gamma.sums(), "beta": d_beta.sums()}
+
+
+batch_normalization_inference = Reference(_inference_forward, _inference_backward)
+
+
+def _dropout(x: np.ndarray, ratio: float, seed: int) -> np.ndarray:
+    """The values that the mask of a seed leaves, made larger: draws are compared with the ratio one by one."""
+    draws = np.random.default_rng(seed).random(x.shape, np.float32)
+    y = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        y[index] = float(x[index]) * (1 / (1 - ratio)) if draws[index] >= ratio else 0.0
+    return y
+
+
+dropout = Reference(
+    lambda params, x, ratio, seed: _dropout(x, ratio, seed),
+    lambda params, dy, x, ratio, seed: ((_dropout(dy, ratio, seed),), {}),
+)

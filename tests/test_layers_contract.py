@@ -17,6 +17,7 @@ from layer_table import (
     over_cases,
     over_dtypes,
     over_layers,
+    rewind,
     run,
     set_up,
     several,
@@ -28,6 +29,7 @@ import brickgrad as bg
 import brickgrad.layers
 
 RTOL, ATOL = 1e-12, 1e-14  # float64 against loops
+WITH_PARAMS = (bg.Affine, bg.Convolution, bg.BatchNormalization, bg.LayerNormalization)
 
 
 def params_in_float64(layer):
@@ -127,6 +129,7 @@ def test_layer_two_memories_keep_two_uses_apart(entry, case):
     outputs, results = [], []
     for memory, inputs in zip(memories, (first, second), strict=True):
         layer.memory = memory
+        rewind(layer)
         outputs.append(several(layer.forward(*inputs)))
     for memory, y in zip(memories, outputs, strict=True):
         layer.memory = memory
@@ -479,6 +482,7 @@ def test_layer_frozen_at_another_x_replays_its_branches(entry, case):
     now = entry.inputs(np.random.default_rng(other.seed), np.float64, other, True)
     without = run(layer, now)
     layer.forward(*then)
+    mask = layer.memory.branch
     with layer.frozen():
         outcome = run(layer, now)
     if not entry.branches:
@@ -486,6 +490,11 @@ def test_layer_frozen_at_another_x_replays_its_branches(entry, case):
     elif entry.reference is references.relu:
         assert bits(outcome.outputs) == bits([np.where(then[0] > 0, now[0], 0.0)[()]])
         assert bits(outcome.gradients) == bits([np.where(then[0] > 0, outcome.d_outputs[0], 0.0)[()]])
+    elif entry.layer is bg.Dropout:
+        assert_close(outcome.outputs[0], now[0] * mask / 0.75, RTOL, ATOL)
+        assert_close(outcome.gradients[0], outcome.d_outputs[0] * mask / 0.75, RTOL, ATOL)
+    elif entry.layer is bg.MaxPooling:  # the entries that were the largest then
+        assert_close(outcome.outputs[0], references.max_pooling_at(then[0], now[0], **entry.options(case)), 0, 0)
     else:
         assert entry.reference is references.step, "say here what the branches of this layer are"
         assert bits(outcome.outputs) == bits([(then[0] > 0).astype(float)])
@@ -522,7 +531,7 @@ def test_layer_frozen_before_the_first_forward_is_runtime_error(entry):
 def test_layer_sized_says_whether_all_parameters_are_there(entry, case):
     layer, inputs = set_up(entry, case)
     assert layer.sized == (not entry.lazy)
-    assert bool(layer.params) == (not entry.lazy and entry.reference is references.affine)
+    assert bool(layer.params) == (not entry.lazy and entry.layer in WITH_PARAMS)
     layer.forward(*inputs)
     assert layer.sized
     assert layer.grads.keys() == layer.params.keys()

@@ -1,4 +1,4 @@
-"""Training: trainer, optimizers, schedules, callbacks, history, random search; and gradient descent on a plain function."""
+"""Training: trainer, optimizers, schedules, callbacks, history, search; and gradient descent on a plain function."""
 
 from .adaptive import AdaGrad, Adam, AdamW, RMSprop
 from .callbacks import BestWeights, Callback, EarlyStopping
