@@ -35,6 +35,15 @@ class _Normalization(Layer):
         """Whether the number of channels or features is known."""
         return "gamma" in self.params
 
+    @staticmethod
+    def _centre(x: Array, axes: tuple[int, ...], normal: Array) -> Array:
+        """x minus its mean, into `normal`; twice, for far from 0 a mean's own rounding is large. Returns the mean."""
+        mean = np.mean(x, axis=axes, keepdims=True)
+        np.subtract(x, mean, out=normal)
+        rest = np.mean(normal, axis=axes, keepdims=True)
+        normal -= rest
+        return np.asarray(mean + rest)
+
     def _scaled(self, normal: Array, along: tuple[int, ...]) -> Array:
         """gamma · normal + beta, with gamma and beta laid along the axis that they belong to."""
         gamma, beta = (self.params[key].astype(normal.dtype, copy=False).reshape(along) for key in ("gamma", "beta"))
@@ -101,8 +110,7 @@ class BatchNormalization(_Normalization):
         count = x.size // x.shape[1]
         if self.training:
             normal = self.buffer("normal", x.shape, x.dtype)
-            mean = np.mean(x, axis=axes, keepdims=True) if count else np.zeros(along_shape(along, x), x.dtype)
-            np.subtract(x, mean, out=normal)
+            mean = self._centre(x, axes, normal) if count else np.zeros(along_shape(along, x), x.dtype)
             variance = np.mean(np.square(normal), axis=axes, keepdims=True) if count else np.ones_like(mean)
             if count and not self._frozen:
                 self._follow(self.running_mean, mean)
@@ -193,7 +201,7 @@ class LayerNormalization(_Normalization):
         if x.shape[-1] != size:
             raise ValueError(f"{self.title}.forward: x must be (..., {size}) to match gamma; got {x.shape}.")
         normal = self.buffer("normal", x.shape, x.dtype)
-        np.subtract(x, np.mean(x, axis=-1, keepdims=True), out=normal)
+        self._centre(x, (-1,), normal)
         variance = np.mean(np.square(normal), axis=-1, keepdims=True)
         deviation = np.sqrt(variance + x.dtype.type(self.eps))
         normal /= deviation

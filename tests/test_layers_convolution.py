@@ -1,0 +1,195 @@
+"""Convolution and its inner loops: values by hand, the texts' im2col, the memory that columns take, and errors."""
+
+import numpy as np
+import pytest
+
+import brickgrad as bg
+from brickgrad.layers import columns
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.normal(size=(2, 3, 6, 7))
+
+
+def convolve(x, **options):
+    layer = bg.Convolution(4, x.shape[1], 3, 2, dtype=np.float64, rng=0, **options)
+    y = layer.forward(x)
+    dx = layer.backward(np.cos(np.arange(y.size)).reshape(y.shape))
+    return y, dx, layer.grads["W"].copy()
+
+
+def test_convolution_adds_up_windows_times_kernel():
+    layer = bg.Convolution(1, 1, 2, 2, init=lambda rng, shape: np.arange(4.0).reshape(shape), dtype=np.float64)
+    layer.params["b"] = [10.0]
+    x = np.arange(9.0).reshape(1, 1, 3, 3)
+    assert layer.forward(x).tolist() == [[[[29.0, 35.0], [47.0, 53.0]]]]
+    dx = layer.backward(np.array([[[[1.0, 0.0], [0.0, 2.0]]]]))
+    assert dx.tolist() == [[[[0.0, 1.0, 0.0], [2.0, 3.0, 2.0], [0.0, 4.0, 6.0]]]]
+    assert layer.grads["W"].tolist() == [[[[8.0, 11.0], [17.0, 20.0]]]]
+    assert layer.grads["b"].tolist() == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        ({}, (4, 5)),
+        ({"pad": "valid"}, (4, 5)),
+        ({"pad": "same"}, (6, 6)),
+        ({"pad": "same", "stride": 2}, (3, 3)),
+        ({"pad": ((1, 0), (0, 2))}, (5, 7)),
+        ({"stride": (2, 3)}, (2, 2)),
+        ({"dilation": (2, 3)}, (2, 3)),
+    ],
+    ids=str,
+)
+def test_convolution_gives_as_many_windows_as_fit(options, shape):
+    y, _, _ = convolve(IMAGES[..., :6], **options)
+    assert y.shape == (2, 4, *shape)
+
+
+@pytest.mark.parametrize("budget", [1, 700, 5000])
+@pytest.mark.parametrize("options", [{"pad": 1}, {"stride": 2}, {"dilation": 2, "pad": 2}], ids=str)
+def test_convolution_gives_the_same_whatever_memory_columns_may_take(monkeypatch, options, budget):
+    expected = convolve(IMAGES, **options)
+    monkeypatch.setattr(columns, "COLUMN_BYTES", budget)
+    for one, other in zip(convolve(IMAGES, **options), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+def test_columns_never_take_more_than_their_budget():
+    taken = []
+
+    def buffer(name, shape, dtype):
+        array = np.empty(shape, dtype)
+        if name == "columns":
+            taken.append(array.nbytes)
+        return array
+
+    layer = bg.Convolution(16, 32, 3, 3, pad=1, rng=0)
+    grid = layer.windows.on("Convolution", (100, 32, 28, 28))
+    x = np.zeros((100, 32, 28, 28), np.float32)
+    for block in columns.Columns(x, grid, 1, buffer):
+        assert block[2].nbytes <= columns.COLUMN_BYTES
+    assert max(taken) <= columns.COLUMN_BYTES
+
+
+def test_convolution_in_groups_is_as_many_convolutions_side_by_side():
+    layer = bg.Convolution(4, 6, 3, 3, groups=2, rng=0, dtype=np.float64)
+    x = RNG.normal(size=(2, 6, 5, 5))
+    y = layer.forward(x)
+    for group in range(2):
+        alone = bg.Convolution(2, 3, 3, 3, dtype=np.float64)
+        alone.params["W"] = layer.params["W"][2 * group : 2 * group + 2]
+        np.testing.assert_allclose(
+            alone.forward(x[:, 3 * group : 3 * group + 3]), y[:, 2 * group : 2 * group + 2], rtol=1e-12, atol=1e-14
+        )
+
+
+def test_convolution_of_one_window_is_an_affine_layer():
+    convolution = bg.Convolution(4, 3, 6, 7, rng=0, dtype=np.float64)
+    affine = bg.Affine(3 * 6 * 7, 4, dtype=np.float64)
+    affine.params["W"] = convolution.params["W"].reshape(4, -1).T
+    y = convolution.forward(IMAGES)
+    np.testing.assert_allclose(y[:, :, 0, 0], affine.forward(IMAGES.reshape(2, -1)), rtol=1e-12, atol=1e-14)
+
+
+def test_convolution_of_float16_is_summed_in_float32():
+    x = np.full((1, 1, 40, 40), 0.1, np.float16)
+    layer = bg.Convolution(1, 1, 40, 40, init=lambda rng, shape: np.full(shape, 0.01), dtype=np.float16)
+    y = layer.forward(x)
+    assert y.dtype == np.float16
+    assert float(y[0, 0, 0, 0]) == pytest.approx(1600 * float(x[0, 0, 0, 0]) * float(np.float16(0.01)), rel=1e-3)
+    assert layer.backward(y).dtype == np.float16
+
+
+def test_convolution_takes_channels_from_its_first_input():
+    layer = bg.Convolution(4, 3, 2)
+    assert not layer.sized
+    assert layer.forward(IMAGES).shape == (2, 4, 4, 6)
+    assert layer.params["W"].shape == (4, 3, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "text"),
+    [
+        (
+            lambda: bg.Convolution(4, 3, 9, 2, pad=1, name="c1"),
+            (2, 3, 6, 7),
+            r"Convolution\[c1\]\.forward: the window must fit into the padded image; it spans 9 x 2, and the image is "
+            r"6 x 7, 8 x 9 with padding",
+        ),
+        (
+            lambda: bg.Convolution(4, 3, 4, 2, dilation=(3, 1)),
+            (2, 3, 6, 7),
+            r"it spans 10 x 2 \(4 x 2 with dilation \(3, 1\)\), and the image is 6 x 7\.",
+        ),
+        (
+            lambda: bg.Convolution(4, 5, 3, 3),
+            (2, 3, 6, 7),
+            r"x must be \(N, 5, H, W\) to match W \(4, 5, 3, 3\); got \(2, 3, 6, 7\)",
+        ),
+        (
+            lambda: bg.Convolution(4, 6, 3, 3, groups=2),
+            (2, 3, 6, 7),
+            r"x must be \(N, 6, H, W\) to match W \(4, 3, 3, 3\) in 2 groups; got",
+        ),
+        (lambda: bg.Convolution(4, 3, 3), (3, 6, 7), r"x must be \(N, C, H, W\); got \(3, 6, 7\)\. Add the channel"),
+        (lambda: bg.Convolution(4, 3, 3, groups=2), (2, 3, 6, 7), r"groups must divide the 3 channels; got 2"),
+    ],
+)
+def test_convolution_of_what_does_not_fit_raises_value_error(make, shape, text):
+    layer = make()
+    with pytest.raises(ValueError, match=text):
+        layer.forward(np.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "text"),
+    [
+        ((4, 3), {}, r"sizes must be \(FN, C, FH, FW\) or \(FN, FH, FW\), each at least 1; got \(4, 3\)"),
+        ((4, 3, 3, 0), {}, "each at least 1"),
+        ((4, 3, 3), {"stride": 0}, "stride must be a whole number of at least 1, or one for rows and one for columns"),
+        ((4, 3, 3), {"pad": -1}, "pad must be a whole number of at least 0"),
+        ((4, 3, 3), {"pad": "full"}, 'pad must be "same", "valid" or whole numbers; got \'full\''),
+        ((4, 3, 3), {"dilation": 1.5}, "dilation must be a whole number of at least 1"),
+        ((4, 3, 3), {"groups": 3}, "groups must divide the 4 kernels; got 3"),
+        ((4, 3, 3, 3), {"groups": 2}, "groups must divide the 3 channels; got 2"),
+    ],
+    ids=str,
+)
+def test_convolution_of_bad_settings_raises_value_error(arguments, options, text):
+    with pytest.raises(ValueError, match=text):
+        bg.Convolution(*arguments, **options)
+
+
+def test_shared_convolution_adds_up_what_both_uses_ask_for():
+    x = bg.Input("x", (1, 5, 5))
+    layer = bg.Convolution(1, 1, 3, 3, pad=1, rng=0, dtype=np.float64, name="twice")
+    graph = bg.Graph(x, layer(layer(x)))
+    report = bg.gradcheck(graph, RNG.normal(size=(2, 1, 5, 5)))
+    assert report, report
+
+
+def test_im2col_gives_the_texts_shapes():
+    assert bg.im2col(np.zeros((1, 3, 7, 7)), 5, 5, stride=1, pad=0).shape == (9, 75)
+    assert bg.im2col(np.zeros((10, 3, 7, 7)), 5, 5, stride=1, pad=0).shape == (90, 75)
+
+
+@pytest.mark.parametrize(("stride", "pad"), [(1, 0), (2, 1), ((2, 3), 2)])
+def test_im2col_times_kernels_is_convolution(stride, pad):
+    layer = bg.Convolution(4, 3, 3, 2, stride=stride, pad=pad, rng=0, dtype=np.float64)
+    y = layer.forward(IMAGES)
+    col = bg.im2col(IMAGES, 3, 2, stride, pad)
+    flat = (col @ layer.params["W"].reshape(4, -1).T + layer.params["b"]).reshape(2, *y.shape[2:], 4)
+    np.testing.assert_allclose(flat.transpose(0, 3, 1, 2), y, rtol=1e-12, atol=1e-14)
+
+
+def test_col2im_is_the_adjoint_of_im2col():
+    col = bg.im2col(IMAGES, 3, 2, 2, 1)
+    v = RNG.normal(size=col.shape)
+    back = bg.col2im(v, IMAGES.shape, 3, 2, 2, 1)
+    assert np.sum(col * v) == pytest.approx(np.sum(IMAGES * back), rel=1e-12)
+
+
+def test_col2im_of_the_wrong_shape_raises_value_error():
+    with pytest.raises(ValueError, match=r"col2im: col must be \(4, 4\) for images \(1, 1, 3, 3\); got \(3, 4\)"):
+        bg.col2im(np.zeros((3, 4)), (1, 1, 3, 3), 2, 2)

@@ -1,0 +1,78 @@
+"""Pooling: values by hand, ties, borders, errors."""
+
+import numpy as np
+import pytest
+
+import brickgrad as bg
+
+X = np.array([[[[1.0, 5.0, 2.0], [5.0, 0.0, 7.0], [4.0, 4.0, 4.0]]]])
+
+
+def test_max_pooling_of_overlapping_windows_adds_up_their_gradients():
+    pool = bg.MaxPooling(2, stride=1)
+    assert pool.forward(X).tolist() == [[[[5.0, 7.0], [5.0, 7.0]]]]
+    dx = pool.backward(np.array([[[[1.0, 10.0], [100.0, 1000.0]]]]))
+    assert dx.tolist() == [[[[0.0, 1.0, 0.0], [100.0, 0.0, 1010.0], [0.0, 0.0, 0.0]]]]
+
+
+def test_max_pooling_of_ties_gives_the_gradient_to_the_first():
+    pool = bg.MaxPooling(2)
+    pool.forward(np.ones((1, 1, 2, 2)))
+    assert pool.backward(np.full((1, 1, 1, 1), 3.0)).tolist() == [[[[3.0, 0.0], [0.0, 0.0]]]]
+
+
+def test_max_pooling_never_picks_its_padding():
+    pool = bg.MaxPooling(2, pad=1)
+    assert pool.forward(-X).tolist() == [[[[-1.0, -2.0], [-4.0, -0.0]]]]
+    assert pool.backward(np.ones((1, 1, 2, 2))).sum() == 4.0
+
+
+def test_max_pooling_leaves_out_rows_that_no_window_reaches():
+    pool = bg.MaxPooling(2)
+    assert pool.forward(X).tolist() == [[[[5.0]]]]
+    assert pool.backward(np.ones((1, 1, 1, 1))).tolist() == [[[[0.0, 1.0, 0.0], [0.0] * 3, [0.0] * 3]]]
+
+
+def test_max_pooling_lets_nan_through():
+    x = X.copy()
+    x[0, 0, 0, 0] = np.nan
+    assert np.isnan(bg.MaxPooling(2).forward(x)[0, 0, 0, 0])
+
+
+def test_average_pooling_does_not_count_its_padding():
+    pool = bg.AveragePooling(2, stride=2, pad=((1, 0), (1, 0)))
+    assert pool.forward(X).tolist() == [[[[1.0, 3.5], [4.5, 3.75]]]]
+    dx = pool.backward(np.ones((1, 1, 2, 2)))
+    assert dx.tolist() == [[[[1.0, 0.5, 0.5], [0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]]]
+
+
+def test_global_average_pooling_gives_one_number_a_channel():
+    pool = bg.GlobalAveragePooling()
+    assert pool.forward(X).tolist() == [[X.mean()]]
+    assert pool.backward(np.array([[9.0]])).tolist() == np.ones((1, 1, 3, 3)).tolist()
+
+
+@pytest.mark.parametrize("kind", [bg.MaxPooling, bg.AveragePooling])
+@pytest.mark.parametrize(
+    ("size", "options", "text"),
+    [
+        ((2,), {"pad": 2}, r"pad must be less than the window, \(2, 2\); got 2"),
+        ((2, 3, 4), {}, "the window must be a whole number of at least 1"),
+        ((0,), {}, "the window must be a whole number of at least 1"),
+    ],
+    ids=str,
+)
+def test_pool_of_bad_settings_raises_value_error(kind, size, options, text):
+    with pytest.raises(ValueError, match=text):
+        kind(*size, **options)
+
+
+@pytest.mark.parametrize("kind", [bg.MaxPooling, bg.AveragePooling])
+def test_pool_larger_than_the_image_raises_value_error(kind):
+    with pytest.raises(ValueError, match=r"forward: the window must fit .*; it spans 4 x 4, and the image is 3 x 3\."):
+        kind(4).forward(X)
+
+
+def test_global_average_pooling_of_no_image_raises_value_error():
+    with pytest.raises(ValueError, match=r"GlobalAveragePooling.forward: x must be \(N, C, H, W\), .*; got \(3, 4\)"):
+        bg.GlobalAveragePooling().forward(np.ones((3, 4)))
