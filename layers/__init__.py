@@ -21,9 +21,12 @@ from .loss import MeanSquaredLoss, SigmoidWithLoss, SoftmaxWithLoss
 from .memory import Array, ArrayDict, Memory
 from .normalization import BatchNormalization, LayerNormalization
 from .pooling import AveragePooling, GlobalAveragePooling, MaxPooling
+from .rectifiers import ELU, GELU, LeakyReLU, Softplus, Swish
 from .shape import Concat, Flatten, Reshape
 
 __all__ = [
+    "ELU",
+    "GELU",
     "Add",
     "Affine",
     "Array",
@@ -40,6 +43,7 @@ __all__ = [
     "Identity",
     "Layer",
     "LayerNormalization",
+    "LeakyReLU",
     "Log",
     "MaxPooling",
     "MeanSquaredLoss",
@@ -53,8 +57,10 @@ __all__ = [
     "SigmoidWithLoss",
     "Softmax",
     "SoftmaxWithLoss",
+    "Softplus",
     "Step",
     "Sub",
+    "Swish",
     "Tanh",
     "col2im",
     "cross_entropy_error",

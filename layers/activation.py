@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .base import Layer
@@ -184,6 +182,3 @@ class Softmax(Layer):
         y = self.saved
         dx: Array = y * (dy - np.sum(dy * y, axis=self.axis, keepdims=True))
         return dx
-
-
-ACTIVATIONS: dict[str, Any] = {"relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh, "identity": Identity}

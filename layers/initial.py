@@ -12,7 +12,8 @@ from .memory import Array
 Init = str | float | Callable[["np.random.Generator", tuple[int, ...]], Array]  # quoted: numpy.random loads late
 
 # An activation's name stands for the initial value that suits it, as in the texts.
-_GAINS = {"xavier": 1.0, "sigmoid": 1.0, "tanh": 1.0, "he": 2.0, "relu": 2.0}
+_GAINS = {"xavier": 1.0, "sigmoid": 1.0, "tanh": 1.0, "identity": 1.0, "he": 2.0, "relu": 2.0}
+_GAINS |= dict.fromkeys(("leaky-relu", "elu", "softplus", "swish", "gelu"), 2.0)  # ReLU's family
 
 
 def initial_values(
@@ -21,12 +22,13 @@ def initial_values(
     """Draw the first values of a weight.
 
         "xavier"    normal with deviation √(1 / n_in), for sigmoid and tanh
-        "he"        normal with deviation √(2 / n_in), for ReLU
+        "he"        normal with deviation √(2 / n_in), for ReLU and its family
         a number    normal with that deviation
         a function  what init(rng, shape) gives
 
     Parameters
-        init : str, float >= 0 or function. "sigmoid" and "tanh" mean Xavier's, "relu" means He's.
+        init : str, float >= 0 or function. "sigmoid", "tanh" and "identity" mean Xavier's; "relu", "leaky-relu",
+            "elu", "softplus", "swish" and "gelu" mean He's.
         shape : the weight's shape.
         n_in : how many inputs each output sums over.
         rng : numpy.random.Generator, or a seed for one; None takes fresh entropy from the system.

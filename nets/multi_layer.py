@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from brickgrad.layers import Affine, Array, ArrayDict, BatchNormalization, Dropout, Layer
-from brickgrad.layers.activation import ACTIVATIONS
+from brickgrad.layers.activations import ACTIVATIONS
 from brickgrad.layers.initial import Init, make_rng
 
 from .sequential import Sequential
@@ -26,8 +26,10 @@ class MultiLayerNet(Sequential):
     Parameters
         input_size, output_size : int.
         hidden_size_list : ints, the number of nodes of each hidden layer; may be empty.
-        activation : "relu" (default), "sigmoid", "tanh" or "identity".
-        weight_init_std : deviation or name, default "he" for ReLU and "xavier" else; see `initial_values`.
+        activation : "relu" (default), "sigmoid", "tanh", "identity", "leaky-relu", "elu", "softplus",
+            "swish" or "gelu".
+        weight_init_std : deviation or name, default "he" for ReLU and its family, "xavier" for
+            sigmoid, tanh and identity; see `initial_values`.
         weight_decay_lambda : float >= 0, default 0. λ; biases, gammas and betas are not decayed.
         use_batchnorm : bool, default False.
         dropout_ratio : float in 0..1, 1 left out, default 0. The share of hidden nodes that are dropped in training.
@@ -63,7 +65,7 @@ class MultiLayerNet(Sequential):
             raise TypeError(
                 f"{self.title}: hidden_size_list must be a list of sizes, such as [100, 100]; got {hidden_size_list!r}."
             )
-        init: Init = weight_init_std if weight_init_std is not None else ("he" if activation == "relu" else "xavier")
+        init: Init = weight_init_std if weight_init_std is not None else activation
         generator = make_rng(self.title, rng)
         sizes = [input_size, *hidden_size_list, output_size]
         layers: list[Layer] = []

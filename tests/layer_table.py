@@ -359,6 +359,16 @@ LAYERS = [
     Entry("Tanh", simple(bg.Tanh), unary((0.0, 0.5), (-1e3, -20.0, 20.0, 1e3)), references.tanh, reuses=Y),
     Entry("ReLU", simple(bg.ReLU), REAL, references.relu, exact=True, branches=True, reuses=ALL),
     Entry(
+        "LeakyReLU", lambda *_: bg.LeakyReLU(0.2), REAL, references.leaky_relu, exact=True, branches=True, reuses=ALL
+    ),
+    # up to 40 only: frozen, a large x may be led through the exponential's branch
+    Entry(
+        "ELU", lambda *_: bg.ELU(0.7), unary((0.0, 0.5), (-1e4, -40.0, 40.0)), references.elu, branches=True, reuses=ALL
+    ),
+    Entry("Softplus", simple(bg.Softplus), unary((0.0, 0.5), (-80.0, 40.0, 1e4)), references.smooth_relu, reuses=Y),
+    Entry("Swish", simple(bg.Swish), unary((0.0, 0.5), (-80.0, -40.0, 40.0, 700.0)), references.swish, reuses=Y),
+    Entry("GELU", simple(bg.GELU), unary((0.0, 0.5), (-1e4, -30.0, -6.0, 6.0, 1e4)), references.gelu, reuses=Y),
+    Entry(
         "Softmax",
         lambda case, dtype: bg.Softmax(**softmax_axis(case)),
         scores,

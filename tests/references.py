@@ -125,6 +125,14 @@ identity = entrywise(lambda x: x, lambda x: 1.0)
 sigmoid = entrywise(logistic, lambda x: logistic(x) * logistic(-x))
 tanh = entrywise(math.tanh, tanh_slope)
 relu = entrywise(lambda x: max(x, 0.0), lambda x: 1.0 if x > 0 else 0.0)
+leaky_relu = entrywise(lambda x: x if x > 0 else 0.2 * x, lambda x: 1.0 if x > 0 else 0.2)
+elu = entrywise(lambda x: x if x > 0 else 0.7 * math.expm1(x), lambda x: 1.0 if x > 0 else 0.7 * math.exp(x))
+smooth_relu = entrywise(lambda x: softplus(x), logistic)  # softplus is the function of the losses below
+swish = entrywise(lambda x: x * logistic(x), lambda x: logistic(x) + x * logistic(x) * logistic(-x))
+gelu = entrywise(
+    lambda x: x * math.erfc(-x / math.sqrt(2)) / 2,
+    lambda x: math.erfc(-x / math.sqrt(2)) / 2 + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+)
 
 
 # Softmax --------------------------------------------------------------------------------------------------------------

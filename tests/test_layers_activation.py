@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from layer_table import bits, over_dtypes
 
 import brickgrad as bg
-from brickgrad.layers.activation import ACTIVATIONS
 from brickgrad.layers.activation import sigmoid as stable_sigmoid
+from brickgrad.layers.activations import ACTIVATIONS
 
 ENDS = np.array([-np.inf, -1e4, -1000.0, -745.2, -88.8, 0.0, 88.8, 745.2, 1000.0, 1e4, np.inf])
 
@@ -183,4 +183,6 @@ def test_softmax_of_no_classes_is_empty():
 
 
 def test_activations_are_known_by_name():
-    assert {"relu": bg.ReLU, "sigmoid": bg.Sigmoid, "tanh": bg.Tanh, "identity": bg.Identity} == ACTIVATIONS
+    old = {"relu": bg.ReLU, "sigmoid": bg.Sigmoid, "tanh": bg.Tanh, "identity": bg.Identity}
+    new = {"leaky-relu": bg.LeakyReLU, "elu": bg.ELU, "softplus": bg.Softplus, "swish": bg.Swish, "gelu": bg.GELU}
+    assert old | new == ACTIVATIONS

@@ -495,6 +495,13 @@ def test_layer_frozen_at_another_x_replays_its_branches(entry, case):
         assert_close(outcome.gradients[0], outcome.d_outputs[0] * mask / 0.75, RTOL, ATOL)
     elif entry.layer is bg.MaxPooling:  # the entries that were the largest then
         assert_close(outcome.outputs[0], references.max_pooling_at(then[0], now[0], **entry.options(case)), 0, 0)
+    elif entry.reference is references.leaky_relu:
+        assert bits(outcome.outputs) == bits([np.where(then[0] > 0, now[0], 0.2 * now[0])[()]])
+        assert bits(outcome.gradients) == bits([outcome.d_outputs[0] * np.where(then[0] > 0, 1.0, 0.2)])
+    elif entry.reference is references.elu:
+        assert_close(outcome.outputs[0], np.where(then[0] > 0, now[0], 0.7 * np.expm1(now[0])), RTOL, ATOL)
+        slope = np.where(then[0] > 0, 1.0, 0.7 * np.exp(now[0]))
+        assert_close(outcome.gradients[0], outcome.d_outputs[0] * slope, RTOL, ATOL)
     else:
         assert entry.reference is references.step, "say here what the branches of this layer are"
         assert bits(outcome.outputs) == bits([(then[0] > 0).astype(float)])

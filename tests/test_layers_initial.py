@@ -83,7 +83,8 @@ def test_initial_values_unknown_name_is_value_error_that_lists_the_known():
     with pytest.raises(ValueError, match="must be one of") as error:
         initial_values("glorot", (2, 3), 2)
     assert str(error.value) == (
-        "initial_values: init must be one of xavier, sigmoid, tanh, he, relu, a number or a function; got 'glorot'."
+        "initial_values: init must be one of xavier, sigmoid, tanh, identity, he, relu, leaky-relu, elu, softplus, "
+        "swish, gelu, a number or a function; got 'glorot'."
     )
 
 

@@ -57,7 +57,10 @@ def test_net_of_many_layers_numbers_them_all():
     assert list(net.grads) == list(net.params)
 
 
-@pytest.mark.parametrize(("activation", "gain"), [("relu", 2), ("sigmoid", 1), ("tanh", 1), ("identity", 1)])
+@pytest.mark.parametrize(
+    ("activation", "gain"),
+    [("relu", 2), ("sigmoid", 1), ("tanh", 1), ("identity", 1), ("leaky-relu", 2), ("elu", 2), ("gelu", 2)],
+)
 def test_net_draws_first_weights_as_suits_its_activation(activation, gain):
     net = bg.MultiLayerNet(400, [100], 3, activation, rng=0)
     assert net.params["W1"].std() == pytest.approx(np.sqrt(gain / 400), rel=0.02)  # 40,000 draws
@@ -155,9 +158,11 @@ def test_net_summary_counts_the_parameters_of_the_texts_net():
     )
 
 
-@pytest.mark.parametrize("activation", ["Relu", "softplus", "", None])
+@pytest.mark.parametrize("activation", ["Relu", "softmax", "", None])
 def test_net_of_an_unknown_activation_raises_value_error_listing_those_there_are(activation):
-    with pytest.raises(ValueError, match=r"Net: activation must be one of relu, sigmoid, tanh, identity; got "):
+    with pytest.raises(
+        ValueError, match=r"Net: activation must be one of relu, sigmoid, tanh, identity, leaky-relu, .*, gelu; got "
+    ):
         bg.MultiLayerNet(5, [4], 3, activation)
     with pytest.raises(ValueError, match=r"TwoLayerNet: activation must be"):
         bg.TwoLayerNet(5, 4, 3, activation=activation)
