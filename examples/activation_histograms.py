@@ -33,13 +33,14 @@ def draw(plt, name, by_init):
     low, high = (-1, 1) if name == "tanh" else (0, 1)
     for row, (init, layers) in zip(panels, by_init.items(), strict=True):
         for number, (ax, values) in enumerate(zip(row, layers, strict=True), start=1):
-            ax.hist(values.ravel(), bins=30, range=(low, high), color="#1f5fa8")
+            shown = values[values > 0] if name == "ReLU" else values.ravel()
+            ax.hist(shown, bins=30, range=(low, high), color="#1f5fa8")
             ax.set_yticks([])
-            ax.set_title(f"layer {number}, std {values.std():.2g}", fontsize=9)
+            zeros = f", {np.mean(values == 0):.0%} are 0" if name == "ReLU" else ""
+            ax.set_title(f"layer {number}, std {values.std():.2g}{zeros}", fontsize=9)
         row[0].set_ylabel(init)
-    figure.suptitle(
-        f"{name}: outputs of each layer, by initial weights" + (" (shown: 0 to 1)" if name == "ReLU" else "")
-    )
+    left_out = " (those above 0 and up to 1)" if name == "ReLU" else ""
+    figure.suptitle(f"{name}: outputs of each layer{left_out}, by initial weights")
     return figure
 
 

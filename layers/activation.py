@@ -143,7 +143,8 @@ class ReLU(Layer):
 
     def backward(self, dy: Array) -> Array:
         """Return dy where the input was positive, else 0; `dy` itself stays as it is."""
-        dx = np.multiply(dy, self.saved, out=self.buffer("dx", dy.shape, dy.dtype))
+        dx = self.buffer("dx", dy.shape, dy.dtype)
+        np.multiply(dy, self.saved, out=dx)
         return np.add(dx, 0, out=dx)
 
 

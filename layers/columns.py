@@ -118,7 +118,7 @@ def correlate(x: Array, W: Array, b: Array | None, grid: Grid, groups: int, y: A
 def correlate_kernels(x: Array, dy: Array, W: Array, grid: Grid, groups: int, buffer: Buffer) -> Array:
     """dW: for each kernel's entry, the sum of the output's gradient times the input that the entry met."""
     columns = Columns(x, grid, groups, buffer)
-    dW = np.zeros((groups, columns.depth, len(W) // groups), columns.dtype)
+    dW: Array = np.zeros((groups, columns.depth, len(W) // groups), columns.dtype)
     room = buffer("wide", (columns.images * len(W) * columns.rows * columns.width,), columns.dtype)
     for some, rows, block in columns:
         shape = (*block.shape[:2], len(W), (rows.stop - rows.start) // block.shape[1], columns.width)
@@ -145,24 +145,28 @@ def correlate_back(dy: Array, W: Array, grid: Grid, groups: int, dx: Array, buff
         correlate(dy, kernels, None, turned, groups, dx, lambda name, *spec: buffer(f"back {name}", *spec))
         return
     dtype = working_dtype(dy.dtype)
-    kernels = by_group.reshape(groups, n_out, -1).swapaxes(1, 2).astype(dtype, copy=False)
-    image_bytes = max(dtype.itemsize * dx.shape[1] * grid.size[0] * grid.size[1] * grid.out[0] * grid.out[1], 1)
-    images = max(COLUMN_BYTES // image_bytes, 1)
+    by_entry = by_group.reshape(groups, n_out, -1).swapaxes(1, 2).astype(dtype, copy=False)
+    row_bytes = max(dtype.itemsize * dx.shape[1] * grid.size[0] * grid.size[1] * grid.out[1], 1)
+    rows = min(max(COLUMN_BYTES // row_bytes, 1), grid.out[0])
+    images = max(COLUMN_BYTES // (row_bytes * grid.out[0]), 1)
     for first in range(0, len(dy), images):
         some = slice(first, first + images)
-        d_block = dy[some].astype(dtype, copy=False).reshape(-1, groups, n_out, grid.out[0] * grid.out[1])
-        shares = np.matmul(kernels, d_block).reshape(len(d_block), dx.shape[1], *grid.size, *grid.out)
-        dx[some] = add_up(shares, grid)
+        total = np.zeros((len(dy[some]), dx.shape[1], *grid.padded), dtype)
+        for top in range(0, grid.out[0], rows):
+            d_block = np.ascontiguousarray(dy[some, :, top : top + rows], dtype)
+            shares = np.matmul(by_entry, d_block.reshape(len(total), groups, n_out, -1))
+            add_up(shares.reshape(*total.shape[:2], *grid.size, -1, grid.out[1]), grid, total, top)
+        dx[some] = total[:, :, grid.inside[0], grid.inside[1]]
 
 
-def add_up(shares: Array, grid: Grid) -> Array:
-    """Images (n, C, H, W) in which every window's entries (n, C, h, w, rows, columns) are added to their places."""
-    images = np.zeros((*shares.shape[:2], *grid.padded), shares.dtype)
+def add_up(shares: Array, grid: Grid, images: Array, top: int = 0) -> None:
+    """Add every window's entries (n, C, h, w, rows, columns) to their places in padded images; `top`: the first row."""
+    start, height = top * grid.stride[0], shares.shape[4]
     for i in range(grid.size[0]):
         for j in range(grid.size[1]):
             down, across = grid.places(i, j)
+            down = slice(down.start + start, down.start + start + (height - 1) * grid.stride[0] + 1, grid.stride[0])
             images[:, :, down, across] += shares[:, :, i, j]
-    return images[:, :, grid.inside[0], grid.inside[1]]
 
 
 def im2col(input_data: Array, filter_h: int, filter_w: int, stride: Any = 1, pad: Any = 0, dilation: Any = 1) -> Array:
@@ -215,5 +219,6 @@ def col2im(
     expected = (n * grid.out[0] * grid.out[1], channels * filter_h * filter_w)
     if col.shape != expected:
         raise ValueError(f"col2im: col must be {expected} for images {tuple(input_shape)}; got {col.shape}.")
-    shares = col.reshape(n, *grid.out, channels, *grid.size).transpose(0, 3, 4, 5, 1, 2)
-    return add_up(shares, grid)
+    images = np.zeros((n, channels, *grid.padded), col.dtype)
+    add_up(col.reshape(n, *grid.out, channels, *grid.size).transpose(0, 3, 4, 5, 1, 2), grid, images)
+    return images[:, :, grid.inside[0], grid.inside[1]]

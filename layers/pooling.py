@@ -142,7 +142,8 @@ class GlobalAveragePooling(Layer):
         if x.ndim != 4 or x.shape[2] * x.shape[3] == 0:
             raise ValueError(f"{self.title}.forward: x must be (N, C, H, W), H and W at least 1; got {x.shape}.")
         self.saved = x.shape
-        return np.mean(x, axis=(2, 3), dtype=working_dtype(x.dtype)).astype(x.dtype, copy=False)
+        y: Array = np.mean(x, axis=(2, 3), dtype=working_dtype(x.dtype)).astype(x.dtype, copy=False)
+        return y
 
     def backward(self, dy: Array) -> Array:
         """Return dx."""

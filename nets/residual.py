@@ -67,7 +67,8 @@ class ResNet(Net):
         h = self._convolve(h, n_out, n_out, 3, 1, f"{name}.conv2")
         if stride != 1 or n_in != n_out:
             x = self._convolve(x, n_in, n_out, 1, stride, f"{name}.skip")
-        return ReLU()(x + h)
+        y: Node = ReLU()(x + h)
+        return y
 
     def _convolve(self, x: Node, n_in: int, n_out: int, size: int, stride: int, name: str) -> Node:
         """Convolution and norm; beta stands in for a bias."""
@@ -83,4 +84,5 @@ class ResNet(Net):
             dtype=self._dtype,
             name=name,
         )
-        return BatchNormalization(n_out, dtype=self._dtype, name=f"{name}.norm")(convolution(x))
+        y: Node = BatchNormalization(n_out, dtype=self._dtype, name=f"{name}.norm")(convolution(x))
+        return y

@@ -15,8 +15,16 @@ FOLDER = Path(__file__).resolve().parents[1] / "examples"
 # script: (arguments that keep it short, what it prints, which pictures it saves)
 SCRIPTS = {
     "activation_functions.py": ([], ["0.26894142 0.73105858 0.88079708"], ["activation_functions.png"]),
+    "activation_histograms.py": (
+        [],
+        ["sigmoid", "deviation 0.01", "0.0249", "0.8245"],
+        [f"activation_histograms_{name}.png" for name in ("sigmoid", "tanh", "relu")],
+    ),
+    "batch_norm_panels.py": (["--epochs", "1", "--scales", "2"], ["after 1 epochs", "0.0001"], []),
     "buy_apple.py": ([], ["220", "2.2 110 200"], []),
     "buy_apple_orange.py": ([], ["715", "110", "2.2", "3.3", "165", "650"], []),
+    "compare_initial_values.py": (["--steps", "3"], ["std 0.01", "texts: 2.305"], ["compare_initial_values.png"]),
+    "compare_optimizers.py": (["--steps", "3"], ["AdaGrad", "texts: 0.016"], ["compare_optimizers.png"]),
     "custom_layer.py": (["--limit", "500", "--epochs", "1"], ["Swish: PASS", "epoch   1/1"], []),
     "forward_three_layers.py": (
         [],
@@ -45,6 +53,8 @@ SCRIPTS = {
         ],
         ["tangents.png", "difference_errors.png"],
     ),
+    "optimizer_paths.py": ([], ["( -0.3504,   0.0848)", "(  0.1360,   0.3182)"], ["optimizer_paths.png"]),
+    "overfitting.py": (["--epochs", "1", "--limit", "100"], ["dropout 0.2", "points"], ["overfitting.png"]),
     "show_digits.py": ([], ["60000 10000", "first training label                       5"], ["digits.png"]),
     "train_mnist.py": (
         ["--limit", "2000", "--epochs", "1"],
