@@ -7,6 +7,7 @@ from .base import Layer
 from .columns import col2im, im2col
 from .convolution import Convolution
 from .dropout import Dropout
+from .embedding import Embedding
 from .functions import (
     cross_entropy_error,
     identity_function,
@@ -18,11 +19,13 @@ from .functions import (
 )
 from .initial import initial_values
 from .loss import MeanSquaredLoss, SigmoidWithLoss, SoftmaxWithLoss
+from .matmul import MatMul
 from .memory import Array, ArrayDict, Memory
 from .normalization import BatchNormalization, LayerNormalization
 from .pooling import AveragePooling, GlobalAveragePooling, MaxPooling
 from .rectifiers import ELU, GELU, LeakyReLU, Softplus, Swish
-from .shape import Concat, Flatten, Reshape
+from .reductions import Mean, Sum
+from .shape import Concat, Flatten, Reshape, Transpose
 
 __all__ = [
     "ELU",
@@ -37,6 +40,7 @@ __all__ = [
     "Convolution",
     "Div",
     "Dropout",
+    "Embedding",
     "Exp",
     "Flatten",
     "GlobalAveragePooling",
@@ -45,7 +49,9 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Log",
+    "MatMul",
     "MaxPooling",
+    "Mean",
     "MeanSquaredLoss",
     "Memory",
     "Mul",
@@ -60,8 +66,10 @@ __all__ = [
     "Softplus",
     "Step",
     "Sub",
+    "Sum",
     "Swish",
     "Tanh",
+    "Transpose",
     "col2im",
     "cross_entropy_error",
     "identity_function",

@@ -1,4 +1,4 @@
-"""Bricks that only move entries: Flatten, Reshape, Concat."""
+"""Bricks that only move entries: Flatten, Reshape, Transpose, Concat."""
 
 from __future__ import annotations
 
@@ -72,6 +72,45 @@ class Reshape(Layer):
     def backward(self, dy: Array) -> Array:
         """Return dy in x's shape."""
         return self.fresh(dy.reshape(self.saved))
+
+
+class Transpose(Layer):
+    """Put the axes into another order.
+
+        y[i_axes[0], i_axes[1], …] = x[i₀, i₁, …]        dx = dy, its axes put back
+
+    Parameters
+        axes : ints, each axis of x once, the batch axis (0) included: axis `axes[k]` of x becomes axis k of y. None
+            given: all in reverse.
+    Shapes       x (n₀, n₁, …) -> y (n of axes[0], n of axes[1], …); dx as x
+    Dtype        any float; the output's is the input's
+    Errors       ValueError: axes that are no permutation, or x with more axes or fewer
+    Example
+        >>> Transpose(0, 2, 1).forward(np.array([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]))
+        array([[[1., 4.],
+                [2., 5.],
+                [3., 6.]]])
+    """
+
+    def __init__(self, *axes: int, name: str | None = None) -> None:
+        super().__init__(name)
+        n = len(axes)
+        known = all(isinstance(a, int | np.integer) and not isinstance(a, bool) and -n <= a < n for a in axes)
+        if not known or len({a % n for a in axes}) < n:
+            raise ValueError(f"{self.title}: axes must be each of 0..n - 1 once, a permutation; got {axes}.")
+        self.axes = tuple(int(a) % n for a in axes)
+
+    def forward(self, x: Array) -> Array:
+        """Return x with its axes in the new order."""
+        axes = self.axes or tuple(reversed(range(x.ndim)))
+        if len(axes) != x.ndim:
+            raise ValueError(f"{self.title}.forward: x must have {len(axes)} axes, to be put as {axes}; got {x.shape}.")
+        self.saved = tuple(axes.index(axis) for axis in range(x.ndim))
+        return self.fresh(x.transpose(axes))
+
+    def backward(self, dy: Array) -> Array:
+        """Return dy with its axes put back."""
+        return self.fresh(dy.transpose(self.saved))
 
 
 class Concat(Layer):

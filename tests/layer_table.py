@@ -332,6 +332,53 @@ def make_dropout_in_inference(case: Case, dtype: Any) -> bg.Layer:
     return layer
 
 
+def make_embedding(case: Case, dtype: Any) -> bg.Layer:
+    n_words, _, size = case.inner
+    return bg.Embedding(n_words, size, rng=case.seed, dtype=dtype)
+
+
+def words(rng: np.random.Generator, dtype: Any, case: Case, extreme: bool) -> tuple[Any, ...]:
+    """Indices, most of which occur more than once."""
+    a, b, _ = case.inner
+    shape = ((case.batch,), (case.batch, b), (), (case.batch, 1, b))[case.variant]
+    return (np.asarray(rng.integers(0, a, shape)).astype((np.int64, np.uint8, np.int32)[case.seed % 3]),)
+
+
+def matrices(rng: np.random.Generator, dtype: Any, case: Case, extreme: bool) -> tuple[Any, ...]:
+    """Two matrices, a stack and one, one and a stack, and two stacks that stretch each other."""
+    a, b, c = case.inner
+    shape_x, shape_y = (
+        ((case.batch, a), (a, b)),
+        ((case.batch, a, b), (b, c)),
+        ((c, a), (case.batch, a, b)),
+        ((case.batch, 1, a, c), (b, c, a)),
+    )[case.variant]
+    return numbers(rng, shape_x, dtype), numbers(rng, shape_y, dtype)
+
+
+def along(case: Case) -> dict[str, Any]:
+    return {"axis": (None, 1, (0, -1), (-2, 0))[case.variant], "keepdims": case.seed % 2 == 1}
+
+
+def blocks(rng: np.random.Generator, dtype: Any, case: Case, extreme: bool) -> tuple[Any, ...]:
+    a, b, _ = case.inner
+    return (numbers(rng, (case.batch, a, b), dtype, (0.0, 1e4, -1e4) if extreme else (0.0,)),)
+
+
+def sum_blocks(rng: np.random.Generator, dtype: Any, case: Case, extreme: bool) -> tuple[Any, ...]:
+    return blocks(rng, dtype, case, False)  # of sums, what ±1e4 cancel to is known to no 12 digits
+
+
+def new_order(case: Case) -> dict[str, Any]:
+    return {"axes": ((2, 1, 0), (0, 2, 1), (2, 0, 1), (1, 2, 0))[case.variant]}
+
+
+def make_transpose(case: Case, dtype: Any) -> bg.Layer:
+    """The order written out, counted from the end, or left to be the reverse."""
+    axes = new_order(case)["axes"]
+    return bg.Transpose() if case.variant == 0 else bg.Transpose(*(a - 3 * (case.seed % 2) for a in axes))
+
+
 # The table ------------------------------------------------------------------------------------------------------------
 
 ALL = frozenset({"y", "dx"})
@@ -435,6 +482,25 @@ LAYERS = [
         reuses=ALL,
     ),
     Entry("Dropout[inference]", make_dropout_in_inference, REAL, references.identity, exact=True),
+    Entry("Embedding", make_embedding, words, references.embedding, reuses=Y),
+    Entry("MatMul", simple(bg.MatMul), matrices, references.matmul, reuses=Y),
+    Entry(
+        "Sum",
+        lambda case, dtype: bg.Sum(**along(case)),
+        sum_blocks,
+        references.sum_along,
+        along,
+        reuses=frozenset({"dx"}),
+    ),
+    Entry(
+        "Mean",
+        lambda case, dtype: bg.Mean(**along(case)),
+        sum_blocks,
+        references.mean_along,
+        along,
+        reuses=frozenset({"dx"}),
+    ),
+    Entry("Transpose", make_transpose, blocks, references.transpose, new_order, exact=True),
     Entry("Flatten", simple(bg.Flatten), images, references.reshape, flat_shape, exact=True),
     Entry("Reshape", make_reshape, unshaped, references.reshape, lambda case: {"shape": new_shape(case)}, exact=True),
     Entry("Concat", lambda case, dtype: bg.Concat(**concat_axis(case)), parts, references.concat, concat_axis, True),

@@ -340,6 +340,102 @@ def _squared_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, t: 
 mean_squared_loss = Reference(_squared_forward, _squared_backward)
 
 
+# Lookups, products and sums -------------------------------------------------------------------------------------------
+
+
+def _embedding_forward(params: dict[str, Any], x: np.ndarray) -> np.ndarray:
+    W = params["W"]
+    y = np.zeros((*x.shape, W.shape[1]))
+    for index in np.ndindex(y.shape):
+        y[index] = W[int(x[index[:-1]]), index[-1]]
+    return y
+
+
+def _embedding_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray) -> Any:
+    dW = Terms(params["W"].shape)
+    for index in np.ndindex(dy.shape):
+        dW.add((int(x[index[:-1]]), index[-1]), dy[index])
+    return (None,), {"W": dW.sums()}
+
+
+embedding = Reference(_embedding_forward, _embedding_backward)
+
+
+def _products(x: np.ndarray, y: np.ndarray) -> Any:
+    """Which entries of x and of y meet in which entry of x · y."""
+    stack = common_shape(x.shape[:-2], y.shape[:-2])
+    for at in np.ndindex(stack):
+        for i, j, k in np.ndindex(x.shape[-2], y.shape[-1], x.shape[-1]):
+            yield (*at, i, j), (*source(at, x.shape[:-2]), i, k), (*source(at, y.shape[:-2]), k, j)
+
+
+def _matmul_forward(params: dict[str, Any], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    z = Terms((*common_shape(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]))
+    for at_z, at_x, at_y in _products(x, y):
+        z.add(at_z, float(x[at_x]) * float(y[at_y]))
+    return z.sums()
+
+
+def _matmul_backward(params: dict[str, Any], dz: np.ndarray, x: np.ndarray, y: np.ndarray) -> Any:
+    dx, dy = Terms(x.shape), Terms(y.shape)
+    for at_z, at_x, at_y in _products(x, y):
+        dx.add(at_x, float(dz[at_z]) * float(y[at_y]))
+        dy.add(at_y, float(dz[at_z]) * float(x[at_x]))
+    return (dx.sums(), dy.sums()), {}
+
+
+matmul = Reference(_matmul_forward, _matmul_backward)
+
+
+def _result_of(index: Index, ndim: int, axis: int | Index | None, keepdims: bool) -> Index:
+    """Which entry of a sum along `axis` the entry `index` goes into."""
+    axes = range(ndim) if axis is None else [a % ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+    return tuple(0 if k in axes else i for k, i in enumerate(index) if keepdims or k not in axes)
+
+
+def reduction(*, mean: bool) -> Reference:
+    """A sum along axes; of a mean, over the number of terms, none counted as one."""
+
+    def forward(params: dict[str, Any], x: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
+        last = _result_of(tuple(n - 1 for n in x.shape), x.ndim, axis, keepdims)
+        y = Terms(tuple(i + 1 for i in last))
+        for index in np.ndindex(x.shape):
+            y.add(_result_of(index, x.ndim, axis, keepdims), x[index])
+        counts = np.zeros(y.shape)
+        for index, terms in y.terms.items():
+            counts[index] = max(len(terms), 1) if mean else 1
+        return np.asarray(y.sums() / counts)
+
+    def backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, axis: Any, keepdims: bool) -> Any:
+        dx = np.zeros(x.shape)
+        for index in np.ndindex(x.shape):
+            dx[index] = dy[_result_of(index, x.ndim, axis, keepdims)] / (x.size / dy.size if mean else 1)
+        return (dx,), {}
+
+    return Reference(forward, backward)
+
+
+sum_along = reduction(mean=False)
+mean_along = reduction(mean=True)
+
+
+def _transpose_forward(params: dict[str, Any], x: np.ndarray, axes: Index) -> np.ndarray:
+    y = np.zeros(tuple(x.shape[a] for a in axes))
+    for index in np.ndindex(x.shape):
+        y[tuple(index[a] for a in axes)] = x[index]
+    return y
+
+
+def _transpose_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, axes: Index) -> Any:
+    dx = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        dx[index] = dy[tuple(index[a] for a in axes)]
+    return (dx,), {}
+
+
+transpose = Reference(_transpose_forward, _transpose_backward)
+
+
 # Images ---------------------------------------------------------------------------------------------------------------
 
 

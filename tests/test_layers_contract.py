@@ -29,7 +29,7 @@ import brickgrad as bg
 import brickgrad.layers
 
 RTOL, ATOL = 1e-12, 1e-14  # float64 against loops
-WITH_PARAMS = (bg.Affine, bg.Convolution, bg.BatchNormalization, bg.LayerNormalization)
+WITH_PARAMS = (bg.Affine, bg.Convolution, bg.BatchNormalization, bg.LayerNormalization, bg.Embedding)
 
 
 def params_in_float64(layer):

@@ -1,4 +1,4 @@
-"""Flatten, Reshape, Concat: every entry ends where it should, there and back, to the bit."""
+"""Flatten, Reshape, Transpose, Concat: every entry ends where it should, there and back, to the bit."""
 
 import numpy as np
 import pytest
@@ -127,3 +127,36 @@ def test_concat_mixed_precision_names_both_inputs():
         TypeError, match=r"^Concat\.forward: x is float32 but input 2 is float64, and nothing is promoted"
     ):
         bg.Concat().forward(np.ones(1, np.float32), np.ones(2, np.float32), np.ones(3))
+
+
+@pytest.mark.parametrize("axes", [(), (0, 1, 2), (2, 1, 0), (0, 2, 1), (2, 0, 1), (-1, 0, 1), (np.int64(1), 2, 0)])
+def test_transpose_is_that_of_numpy_and_its_gradient_goes_back(axes):
+    x = np.arange(24.0).reshape(2, 3, 4)
+    transpose = bg.Transpose(*axes)
+    y = transpose.forward(x)
+    assert y.tolist() == np.transpose(x, axes or None).tolist()
+    assert transpose.backward(y).tolist() == x.tolist()
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (0, 2), (2, 3, 4, 5)])
+def test_transpose_without_axes_reverses_any_number_of_them(shape):
+    x = np.arange(np.prod(shape, dtype=int), dtype=float).reshape(shape)
+    y = bg.Transpose().forward(x)
+    assert np.array_equal(y, x.T)
+    assert np.shape(y) == shape[::-1]
+
+
+@pytest.mark.parametrize(
+    "axes", [(0, 0), (0, 2), (0, -2), (-3, 0), (1,), (0, 1.0), ("0",), ((0, 1),), (True, 0), (None,)]
+)
+def test_transpose_of_no_permutation_is_value_error_with_what_came(axes):
+    with pytest.raises(ValueError, match="permutation") as error:
+        bg.Transpose(*axes, name="t")
+    assert str(error.value) == f"Transpose[t]: axes must be each of 0..n - 1 once, a permutation; got {axes}."
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3, 4), ()])
+def test_transpose_of_another_number_of_axes_is_value_error_with_the_shape(shape):
+    with pytest.raises(ValueError, match="axes") as error:
+        bg.Transpose(-1, 0, name="t").forward(np.ones(shape))
+    assert str(error.value) == f"Transpose[t].forward: x must have 2 axes, to be put as (1, 0); got {shape}."

@@ -125,7 +125,9 @@ def take(optimizer, params, steps=1):
     return rates
 
 
-@pytest.mark.parametrize("schedule", [bg.StepDecay(0.8, 2, 0.5), bg.WarmUp(0.8, 3), rate], ids=["StepDecay", "WarmUp", "function"])
+@pytest.mark.parametrize(
+    "schedule", [bg.StepDecay(0.8, 2, 0.5), bg.WarmUp(0.8, 3), rate], ids=["StepDecay", "WarmUp", "function"]
+)
 def test_optimizer_with_a_schedule_takes_each_step_at_its_rate(schedule):
     params, optimizer = {"W": np.zeros(1)}, bg.SGD(schedule)
     assert optimizer.lr == schedule(1)
