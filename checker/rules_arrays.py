@@ -90,6 +90,22 @@ def _run_as_given(trial: Trial, lay: Callable[[Array], Array]) -> Outcome:
     return trial.run([lay(x) for x in trial.inputs], raw=True)
 
 
+def _refuses_one_in_training(bench: Bench, inputs: list[Array]) -> bool:
+    """Whether it takes a batch of 1 in inference only, as batch normalization does: one value has no variance."""
+    trial = bench.trial()
+    if not trial.is_layer or not trial.layer.training:
+        return False
+    try:
+        trial.forward(inputs)
+    except ValueError:
+        trial.layer.eval()
+        try:
+            return all(np.isfinite(np.asarray(y)).all() for y in trial.forward(inputs))
+        except ValueError:
+            return False
+    return False
+
+
 def _check_batch(bench: Bench, size: int) -> None:
     """One batch size: it runs, the gradients have the inputs' shapes, and nothing is NaN that was none before."""
     trial = bench.trial()
@@ -101,6 +117,8 @@ def _check_batch(bench: Bench, size: int) -> None:
     )
     inputs = [x[:size] for x in trial.inputs]
     full = trial.forward()
+    if size == 1 and _refuses_one_in_training(bench, inputs):
+        return
     outcome = trial.run(inputs)
     for (name, y), whole in zip(outcome.forward_only(), full, strict=True):
         due = (size, *np.shape(whole)[1:]) if np.ndim(whole) else ()

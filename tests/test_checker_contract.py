@@ -740,3 +740,14 @@ def test_contract_tests_without_pytest_say_how_to_get_it(monkeypatch):
 
 
 test_square = contract_tests(Square)
+
+
+def test_check_layer_lets_a_layer_refuse_a_batch_of_one_in_training_alone():
+    class RefusesAlways(bg.BatchNormalization):
+        def forward(self, x):
+            if len(x) == 1:
+                raise ValueError("one sample is too few")
+            return super().forward(x)
+
+    assert bg.check_layer(bg.BatchNormalization(5), X)
+    assert 8 in [result.number for result in bg.check_layer(RefusesAlways(5), X).broken]
