@@ -110,11 +110,11 @@ class Convolution(Layer):
     def backward(self, dy: Array) -> Array | None:
         """Return dx; set grads W and b."""
         x, W, grid = self.saved
-        self.grads["W"] = correlate_kernels(x, dy, W, grid, self.groups, self.buffer)
         if self.bias:
             self.grads["b"] = dy.sum(axis=(0, 2, 3))
         if not self.wants(0):
+            self.grads["W"] = correlate_kernels(x, dy, W, grid, self.groups, self.buffer)
             return None
         dx = self.buffer("dx", x.shape, x.dtype)
-        correlate_back(dy, W, grid, self.groups, dx, self.buffer)
+        self.grads["W"] = correlate_back(x, dy, W, grid, self.groups, dx, self.buffer)
         return dx

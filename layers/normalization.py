@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .affine import float_dtype
 from .base import Layer
+from .columns import working_dtype
 from .memory import Array
 
 
@@ -34,27 +36,6 @@ class _Normalization(Layer):
     def sized(self) -> bool:
         """Whether the number of channels or features is known."""
         return "gamma" in self.params
-
-    @staticmethod
-    def _centre(x: Array, axes: tuple[int, ...], normal: Array) -> Array:
-        """x minus its mean, into `normal`; twice, for far from 0 a mean's own rounding is large. Returns the mean."""
-        mean = np.mean(x, axis=axes, keepdims=True)
-        np.subtract(x, mean, out=normal)
-        rest = np.mean(normal, axis=axes, keepdims=True)
-        normal -= rest
-        return np.asarray(mean + rest)
-
-    def _scaled(self, normal: Array, along: tuple[int, ...]) -> Array:
-        """gamma · normal + beta, with gamma and beta laid along the axis that they belong to."""
-        gamma, beta = (self.params[key].astype(normal.dtype, copy=False).reshape(along) for key in ("gamma", "beta"))
-        y = self.buffer("y", normal.shape, normal.dtype)
-        np.multiply(normal, gamma, out=y)
-        y += beta
-        return y
-
-    def _set_grads(self, dy: Array, normal: Array, axes: tuple[int, ...]) -> None:
-        self.grads["gamma"] = np.sum(dy * normal, axis=axes)
-        self.grads["beta"] = np.sum(dy, axis=axes)
 
 
 class BatchNormalization(_Normalization):
@@ -106,42 +87,49 @@ class BatchNormalization(_Normalization):
     def forward(self, x: Array) -> Array:
         """Return gamma · n + beta; in training, let the running mean and variance follow the batch's."""
         self._check(x)
-        axes, along = (0, *range(2, x.ndim)), (1, -1, *(1 for _ in x.shape[2:]))
-        count = x.size // x.shape[1]
-        if self.training:
-            normal = self.buffer("normal", x.shape, x.dtype)
-            mean = self._centre(x, axes, normal) if count else np.zeros(along_shape(along, x), x.dtype)
-            variance = np.mean(np.square(normal), axis=axes, keepdims=True) if count else np.ones_like(mean)
-            if count and not self._frozen:
-                self._follow(self.running_mean, mean)
+        rows = _rows(x)
+        count = rows.shape[0] * rows.shape[2]
+        of_batch = self.training and count > 0
+        centred = self.buffer("centred", rows.shape, working_dtype(x.dtype))
+        if of_batch:
+            mean = _sums(rows) / count
+            np.subtract(rows, _along(mean, centred), out=centred)
+            rest = _sums(centred) / count  # far from 0 a mean's own rounding is large: take off what it left
+            centred -= _along(rest, centred)
+            variance = _sums(centred, centred) / count
+            if not self._frozen:
+                self._follow(self.running_mean, mean + rest)
                 self._follow(self.running_var, variance * (count / (count - 1)))
-            deviation = np.sqrt(variance + x.dtype.type(self.eps))
-            normal /= deviation
         else:
-            mean = self.running_mean.reshape(along).astype(x.dtype)
-            deviation = np.sqrt(self.running_var + self.eps).reshape(along).astype(x.dtype)
-            normal = (x - mean) / deviation
-        self.saved = normal, deviation, axes, along, self.training and count > 0
-        return self._scaled(normal, along)
+            variance = self.running_var
+            np.subtract(rows, _along(self.running_mean, centred), out=centred)
+        deviation = np.sqrt(variance + self.eps)
+        self.saved = centred, deviation, of_batch
+        y = self.buffer("y", rows.shape, x.dtype)
+        np.multiply(centred, _along(self.params["gamma"] / deviation, centred), out=y, casting="same_kind")
+        y += _along(self.params["beta"], y)
+        return y.reshape(x.shape)
 
     def backward(self, dy: Array) -> Array:
         """Return dx; set grads gamma and beta."""
-        normal, deviation, axes, along, of_batch = self.saved
-        self._set_grads(dy, normal, axes)
-        dx = self.buffer("dx", dy.shape, dy.dtype)
+        centred, deviation, of_batch = self.saved
+        rows = _rows(dy)
+        d_gamma, d_beta = _sums(rows, centred) / deviation, _sums(rows)
+        self.grads["gamma"], self.grads["beta"] = d_gamma, d_beta
+        dx = self.buffer("dx", rows.shape, centred.dtype)
         if of_batch:
-            count = dy.dtype.type(dy.size // dy.shape[1])
-            np.multiply(normal, -(self.grads["gamma"].astype(dy.dtype, copy=False) / count).reshape(along), out=dx)
-            dx += dy
-            dx -= np.mean(dy, axis=axes, keepdims=True)
+            count = rows.shape[0] * rows.shape[2]
+            np.multiply(centred, _along(-d_gamma / deviation / count, dx), out=dx)
+            dx += rows
+            dx -= _along(d_beta / count, dx)
         else:
-            np.copyto(dx, dy)
-        dx *= self.params["gamma"].astype(dy.dtype, copy=False).reshape(along) / deviation
-        return dx
+            np.copyto(dx, rows)
+        dx *= _along(self.params["gamma"] / deviation, dx)
+        return dx.reshape(dy.shape).astype(dy.dtype, copy=False)
 
     def _follow(self, running: Array, new: Array) -> None:
         running *= self.momentum
-        running += (1 - self.momentum) * new.ravel()
+        running += (1 - self.momentum) * new
 
     def _check(self, x: Array) -> None:
         if x.ndim < 2 or x.shape[1] == 0:
@@ -160,13 +148,24 @@ class BatchNormalization(_Normalization):
             )
 
 
-def along_shape(along: tuple[int, ...], x: Array) -> tuple[int, ...]:
-    """The shape of one value for each channel of x.
+def _rows(x: Array) -> Array:
+    """x with the places of each channel in a row: (N, C, places)."""
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
 
-    >>> along_shape((1, -1, 1, 1), np.zeros((0, 3, 2, 2)))
-    (1, 3, 1, 1)
-    """
-    return (1, x.shape[1], *along[2:])
+
+def _sums(rows: Array, others: Array | None = None) -> Array:
+    """Each channel's sum, of `rows` or of their product with `others`: (C,) of float64."""
+    if others is None:
+        dtype = working_dtype(rows.dtype)
+        parts = rows.astype(dtype, copy=False) @ np.ones(rows.shape[2], dtype)
+    else:
+        parts = np.einsum("ncp,ncp->nc", rows, others)
+    return np.asarray(parts.sum(axis=0, dtype=np.float64))
+
+
+def _along(values: Array, rows: Array) -> Array:
+    """One value for each channel, laid along the channels of `rows` in their dtype."""
+    return values.astype(rows.dtype, copy=False)[:, np.newaxis]
 
 
 class LayerNormalization(_Normalization):
@@ -201,17 +200,22 @@ class LayerNormalization(_Normalization):
         if x.shape[-1] != size:
             raise ValueError(f"{self.title}.forward: x must be (..., {size}) to match gamma; got {x.shape}.")
         normal = self.buffer("normal", x.shape, x.dtype)
-        self._centre(x, (-1,), normal)
+        np.subtract(x, np.mean(x, axis=-1, keepdims=True), out=normal)
+        normal -= np.mean(normal, axis=-1, keepdims=True)  # far from 0 a mean's own rounding is large
         variance = np.mean(np.square(normal), axis=-1, keepdims=True)
         deviation = np.sqrt(variance + x.dtype.type(self.eps))
         normal /= deviation
         self.saved = normal, deviation
-        return self._scaled(normal, (-1,))
+        y = self.buffer("y", x.shape, x.dtype)
+        np.multiply(normal, self.params["gamma"].astype(x.dtype, copy=False), out=y)
+        y += self.params["beta"].astype(x.dtype, copy=False)
+        return y
 
     def backward(self, dy: Array) -> Array:
         """Return dx; set grads gamma and beta."""
         normal, deviation = self.saved
-        self._set_grads(dy, normal, tuple(range(dy.ndim - 1)))
+        axes = tuple(range(dy.ndim - 1))
+        self.grads["gamma"], self.grads["beta"] = np.sum(dy * normal, axis=axes), np.sum(dy, axis=axes)
         g = dy * self.params["gamma"].astype(dy.dtype, copy=False)
         shift, turn = np.mean(g, axis=-1, keepdims=True), np.mean(g * normal, axis=-1, keepdims=True)
         dx: Array = (g - shift - normal * turn) / deviation
