@@ -384,6 +384,14 @@ def test_trainer_holds_out_the_same_samples_in_every_fit_and_others_by_another_s
     assert set(train(validation=0.2, seed=2).held_out) != set(first)
 
 
+def test_trainer_takes_train_accuracy_on_the_first_accuracy_samples():
+    trainer = train(epochs=1, accuracy_samples=7)
+    assert trainer.history.train_accuracies == [trainer.net.accuracy(X[:7], T[:7])]
+    assert train(epochs=1).history.train_accuracies == [trainer.net.accuracy(X, T)]
+    with pytest.raises(ValueError, match="accuracy_samples must be a whole number of at least 1; got 0"):
+        train(accuracy_samples=0)
+
+
 def test_trainer_with_a_validation_share_trains_as_one_that_was_never_given_those_samples():
     trainer = train(validation=0.2)
     kept = np.setdiff1d(np.arange(50), trainer.held_out)

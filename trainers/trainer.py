@@ -36,6 +36,8 @@ class Trainer:
         augment : function of (x of a batch, numpy.random.Generator) that returns a changed x, such as Shifts(2). It is
             called for every batch trained on and for none that is measured. Its draws leave the samples' order alone.
         callbacks : of Callback, or functions of the trainer that are called after each epoch.
+        accuracy_samples : int >= 1 or None. Train accuracy is taken on the first so many of the samples that are
+            trained on; None (default): on all of them.
         progress : None (default): a bar on a terminal or notebook, and a line an epoch everywhere; True asks for the
             bar, "lines" for the lines alone, False for silence.
     Attributes
@@ -69,10 +71,13 @@ class Trainer:
         validation: float = 0.0,
         augment: Augment | None = None,
         callbacks: Callback | Callable[[Trainer], None] | Sequence[Callback | Callable[[Trainer], None]] = (),
+        accuracy_samples: int | None = None,
         progress: bool | str | None = None,
     ) -> None:
         check_count("Trainer", "batch_size", batch_size)
         check_sampling("Trainer", sampling)
+        if accuracy_samples is not None:
+            check_count("Trainer", "accuracy_samples", accuracy_samples)
         if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
             raise ValueError(f"Trainer: epochs must be a whole number of 0 or more; got {epochs!r}.")
         for thing, needs, kind in ((net, "loss_and_gradient", "net"), (optimizer, "update", "optimizer")):
@@ -83,6 +88,7 @@ class Trainer:
             raise TypeError(f"Trainer: augment must be a function of (x, rng), such as Shifts(2); got {augment!r:.60}.")
         self.net, self.optimizer = net, optimizer
         self.batch_size, self.epochs, self.sampling = batch_size, epochs, sampling
+        self.accuracy_samples = accuracy_samples
         self.rng = np.random.default_rng(seed)
         given: Any = callbacks
         self.callbacks = (given,) if callable(given) or isinstance(given, Callback) else tuple(given)
@@ -162,7 +168,7 @@ class Trainer:
         self.net.eval()
         self._check_last_step(x[samples], t[samples])
         with np.errstate(over="ignore", invalid="ignore"):  # of data not trained on, no fault of training
-            train, _ = self._measure(x, t)
+            train, _ = self._measure(x[: self.accuracy_samples], t[: self.accuracy_samples])
             test, _ = self._measure(*others["test"]) if "test" in others else (None, None)
             validation = self._measure(*others["validation"], loss=True) if "validation" in others else (None, None)
         self.history.record(losses, train, test, time.perf_counter() - start, *validation)
