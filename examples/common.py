@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+import brickgrad as bg
+
 NEEDS_MATPLOTLIB = "Pictures need matplotlib. Install it with: pip install 'brickgrad[plot]'"
 
 
@@ -102,6 +104,24 @@ def save(figure, arguments, name):
         axes.axis("off")
     if arguments.show:
         plt.show()
+
+
+def add_training(made):
+    """Add what scripts take that train a convolution net for a minute before they show it."""
+    made.add_argument("--epochs", type=whole(0), default=3, metavar="N", help="(default: %(default)s)")
+    made.add_argument(
+        "--limit", type=whole(1), default=10_000, metavar="N", help="digits to train on (default: %(default)s)"
+    )
+
+
+def train_convolution(arguments, net=None):
+    """Train a SimpleConvNet, or another net on images, as the arguments say; return it and the test images, labels."""
+    (x, t), test = bg.load_mnist(flatten=False)
+    net = bg.SimpleConvNet(rng=arguments.seed) if net is None else net
+    trainer = bg.Trainer(net, bg.Adam(), epochs=arguments.epochs, seed=arguments.seed, accuracy_samples=1000)
+    trainer.fit(x[: arguments.limit], t[: arguments.limit])
+    print()
+    return net, test
 
 
 def train_steps(net, optimizer, x, t, steps, seed, batch_size=128):

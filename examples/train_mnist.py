@@ -9,15 +9,20 @@ Five nets are ready, each with settings of its own:
   resnet       convolutions with skips and batch normalization, on digits that are shifted about: hours as well
 
 Every epoch prints a line. At the end come the learning curves, and a page of test digits with what the net makes of
-them. The same seed gives the same parameters, bit for bit: compare the SHA-256 that is printed.
+them. The same seed gives the same parameters, bit for bit: compare the SHA-256 that is printed. --record keeps all that
+is needed to compare a run with another one in a file.
 """
 
 import argparse
 import functools
 import hashlib
+import json
 import math
+import os
+import platform
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -75,8 +80,11 @@ def read_arguments(argv):
         metavar="FOLDER",
         help="another set in MNIST's format, such as Fashion-MNIST",
     )
+    made.add_argument("--record", type=Path, metavar="FILE", help="write settings, versions and results there, as JSON")
     made.add_argument("--quiet", action="store_true", help="print the result alone")
     arguments = made.parse_args(argv)
+    if arguments.record is not None and not arguments.record.absolute().parent.is_dir():
+        made.error(f"argument --record: there is no folder {str(arguments.record.parent)!r}")
     own = DEFAULTS[arguments.net]
     if arguments.lr is None and arguments.optimizer in ("adam", "adamw", "adagrad", "rmsprop"):
         arguments.lr = {"adagrad": 0.01}.get(arguments.optimizer, 0.001)
@@ -97,6 +105,36 @@ def make_net(arguments, n_in, n_out):
     if arguments.net == "two-layer":
         return bg.TwoLayerNet(n_in, arguments.hidden[0], n_out, rng=arguments.seed)
     return bg.MultiLayerNet(n_in, arguments.hidden, n_out, rng=arguments.seed)
+
+
+def write_record(arguments, net, history, accuracy, seconds):
+    """Write what the run was and what came of it as JSON: the whole file, or none."""
+    settings = {
+        name: value for name, value in vars(arguments).items() if name not in ("record", "out", "show", "quiet")
+    }
+    found = {
+        "settings": settings,
+        "versions": {"brickgrad": bg.__version__, "numpy": np.__version__, "python": platform.python_version()},
+        "parameters": int(net.vector.size),
+        "sha256": digest(net),
+        "test_accuracy": accuracy,
+        "seconds": round(seconds, 1),
+        "epochs": {
+            "loss": [round(value, 6) for value in history.epoch_losses],
+            "train_accuracy": history.train_accuracies,
+            "test_accuracy": history.test_accuracies,
+            "seconds": [round(value, 1) for value in history.seconds],
+        },
+    }
+    unfinished = arguments.record.with_name(arguments.record.name + ".unfinished")
+    unfinished.write_text(json.dumps(found, indent=1, default=str) + "\n", encoding="utf-8")
+    os.replace(unfinished, arguments.record)
+    print(f"recorded {arguments.record}")
+
+
+def digest(net):
+    """Return the SHA-256 of the parameters: two runs that agree in it agree in every bit."""
+    return hashlib.sha256(net.vector.tobytes()).hexdigest()
 
 
 def draw(arguments, net, history, x, t):
@@ -142,7 +180,7 @@ def run(arguments):
     trainer = bg.Trainer(
         net, optimizer, batch_size=arguments.batch_size, epochs=arguments.epochs, seed=arguments.seed,
         sampling=arguments.sampling, callbacks=[slow_down], progress=False if arguments.quiet else None,
-        augment=augment,
+        augment=augment, accuracy_samples=None if flat else 1000,
     )  # fmt: skip
     start = time.perf_counter()
     history = trainer.fit(x_train, t_train, x_test, t_test)
@@ -151,9 +189,12 @@ def run(arguments):
     printed = TEXTS.get(arguments.net, (None, None)) if like_the_texts else (None, None)
     train_texts, test_texts = ("" if value is None else f"   texts: {value:.2f} %" for value in printed)
     print(f"train accuracy {100 * net.accuracy(x_train, t_train):.2f} %{train_texts}")
-    print(f"test accuracy {100 * net.accuracy(x_test, t_test):.2f} %{test_texts}")
+    accuracy = net.accuracy(x_test, t_test)
+    print(f"test accuracy {100 * accuracy:.2f} %{test_texts}")
     print(f"{net.vector.size:,} parameters, {arguments.epochs} epochs in {seconds:.1f} s")
-    print(f"SHA-256 of the parameters {hashlib.sha256(net.vector.tobytes()).hexdigest()}")
+    print(f"SHA-256 of the parameters {digest(net)}")
+    if arguments.record is not None:
+        write_record(arguments, net, history, accuracy, seconds)
     draw(arguments, net, history, x_test, t_test)
 
 

@@ -1,5 +1,6 @@
 """Every script in examples/: it runs, prints its numbers, saves its pictures, and says what is wrong in one line."""
 
+import json
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ SCRIPTS = {
         ["sigmoid", "deviation 0.01", "0.0249", "0.8245"],
         [f"activation_histograms_{name}.png" for name in ("sigmoid", "tanh", "relu")],
     ),
+    "apply_filters.py": ([], ["a 5,", "vertical edges"], ["applied_filters.png"]),
     "batch_norm_panels.py": (["--epochs", "1", "--scales", "2"], ["after 1 epochs", "0.0001"], []),
     "buy_apple.py": ([], ["220", "2.2 110 200"], []),
     "buy_apple_orange.py": ([], ["715", "110", "2.2", "3.3", "165", "650"], []),
@@ -39,8 +41,15 @@ SCRIPTS = {
     ),
     "gradient_descent_path.py": ([], ["-1.648426583231277", "-2.753391126403293"], ["gradient_descent_path.png"]),
     "gradient_field.py": ([], ["[6. 8.]", "[0. 4.]", "[6. 0.]"], ["surface.png", "gradient_field.png"]),
+    "half_precision.py": (["--limit", "300", "--epochs", "1"], ["on the edges", "float16"], []),
+    "hidden_layers.py": (["--limit", "200", "--epochs", "1"], ["15: MaxPooling", "(64, 4, 4)"], ["hidden_layers.png"]),
     "inference.py": (["--limit", "300", "--epochs", "1"], ["1000"], []),
     "logic_gates.py": ([], ["0 0 0 1", "1 1 1 0", "0 1 1 1", "0 1 1 0"], ["logic_gates.png"]),
+    "misclassified_digits.py": (
+        ["--limit", "300", "--epochs", "1"],
+        ["of 10000", "taken for a"],
+        ["misclassified_digits.png"],
+    ),
     "numerical_derivative.py": (
         [],
         [
@@ -55,7 +64,13 @@ SCRIPTS = {
     ),
     "optimizer_paths.py": ([], ["( -0.3504,   0.0848)", "(  0.1360,   0.3182)"], ["optimizer_paths.png"]),
     "overfitting.py": (["--epochs", "1", "--limit", "100"], ["dropout 0.2", "points"], ["overfitting.png"]),
+    "search_hyperparameters.py": (["--trials", "3", "--epochs", "1"], ["lr", "weight_decay"], ["search.png"]),
     "show_digits.py": ([], ["60000 10000", "first training label                       5"], ["digits.png"]),
+    "show_filters.py": (
+        ["--limit", "300", "--epochs", "1"],
+        ["size of a filter after"],
+        ["filters_before.png", "filters_after.png"],
+    ),
     "train_mnist.py": (
         ["--limit", "2000", "--epochs", "1"],
         ["39,760 parameters", "2000 samples in 20 batches of 100", "SHA-256"],
@@ -238,3 +253,23 @@ def test_train_mnist_with_its_defaults_reaches_97_percent(seed, tmp_path):
 def test_train_mnist_mlp_reaches_98_percent(seed, tmp_path):
     done = run("train_mnist.py", "--net", "mlp", "--seed", seed, "--quiet", "--out", tmp_path)
     assert accuracy(done.stdout) >= 98.0, done.stdout + done.stderr
+
+
+def test_train_mnist_records_what_it_ran_and_what_came_of_it(tmp_path):
+    file = tmp_path / "run.json"
+    out = run("train_mnist.py", "--limit", 500, "--epochs", 2, "--seed", 5, "--record", file, "--out", tmp_path).stdout
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert found["settings"]["seed"] == 5
+    assert found["settings"]["lr"] == 0.1
+    assert found["versions"]["numpy"] == np.__version__
+    assert f"SHA-256 of the parameters {found['sha256']}" in out
+    assert accuracy(out) == round(100 * found["test_accuracy"], 2)
+    assert len(found["epochs"]["test_accuracy"]) == 2
+    assert found["epochs"]["test_accuracy"][-1] == found["test_accuracy"]
+    assert [path.name for path in tmp_path.glob("run*")] == ["run.json"]
+
+
+def test_train_mnist_refuses_to_record_in_a_folder_that_is_not_there_before_it_trains():
+    done = run("train_mnist.py", "--record", "nowhere/run.json")
+    assert done.returncode == 2
+    assert "there is no folder 'nowhere'" in done.stderr
