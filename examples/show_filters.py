@@ -13,13 +13,12 @@ import common
 
 
 def draw(plt, filters, title):
-    """Draw filters side by side, all on one scale of grey."""
+    """Draw filters side by side, each on a scale of its own."""
     figure, panels = plt.subplots(3, 10, figsize=(10, 3.6), layout="constrained")
-    limit = np.max(np.abs(filters))
     for ax in panels.flat:
         ax.axis("off")
     for ax, kernel in zip(panels.flat, filters, strict=False):
-        ax.imshow(kernel[0], cmap="gray", vmin=-limit, vmax=limit)
+        ax.imshow(kernel[0], cmap="gray")
     figure.suptitle(title)
     return figure
 
