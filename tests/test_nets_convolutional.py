@@ -1,5 +1,8 @@
 """SimpleConvNet, DeepConvNet and ResNet: names, shapes, learning, determinism, gradients."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -100,3 +103,17 @@ def test_resnet_goes_through_every_stage_and_halves_the_image():
     shapes = {net.body.shapes[step.writes[0]] for step in net.body.wiring.steps}
     assert {(0, 4, 28, 28), (0, 8, 14, 14), (0, 16, 7, 7), (0, 16), (0, 10)} <= shapes
     assert net.loss(X, T) > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read from /proc")
+def test_training_deep_conv_net_at_batch_100_stays_under_one_and_a_half_gigabytes():
+    code = """
+import numpy as np
+import brickgrad as bg
+net = bg.DeepConvNet(rng=0)
+x, t = np.zeros((200, 1, 28, 28), np.float32), np.arange(200) % 10
+bg.Trainer(net, bg.Adam(), batch_size=100, epochs=2, progress=False).fit(x, t, x, t)
+print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1.5e6  # kilobytes
