@@ -57,7 +57,7 @@ def test_history_record_adds_an_epoch_with_the_mean_of_its_losses():
     history = bg.History()
     history.record([1.0, 2.0], 0.5, 0.25, 3.0)
     history.record([4.0], 1.0, 0.75, 5.0)
-    assert history == bg.History([], [1.5, 4.0], [0.5, 1.0], [0.25, 0.75], [3.0, 5.0])
+    assert history == bg.History([], [1.5, 4.0], [0.5, 1.0], [0.25, 0.75], [3.0, 5.0], epoch_batches=[2, 1])
 
 
 def test_history_text_of_accuracies_that_are_none_has_dashes():
@@ -87,6 +87,14 @@ def test_history_plot_loss_draws_batches_and_the_mean_at_the_end_of_each_epoch(p
     np.testing.assert_array_equal(batches.get_ydata(), course().losses)
     np.testing.assert_array_equal(epochs.get_xdata(), [2, 4, 6])
     np.testing.assert_array_equal(epochs.get_ydata(), [1.5, 0.7, 0.5])
+
+
+def test_history_plot_loss_marks_an_epoch_that_was_stopped_where_it_ended(plt):
+    history = bg.History(losses=[3.0, 2.0, 1.0])
+    history.record([3.0, 2.0], 0.5, None, 1.0)
+    history.record([1.0], 0.5, None, 1.0)
+    _, epochs = history.plot_loss().get_lines()
+    np.testing.assert_array_equal(epochs.get_xdata(), [2, 3])
 
 
 @pytest.mark.parametrize("method", ["plot", "plot_loss"])

@@ -28,6 +28,7 @@ class History:
         seconds : float, the time of each epoch, evaluation included.
         validation_accuracies, validation_losses : float, after each epoch, of the samples held out; empty without any,
             the losses also for a net without `evaluate`.
+        epoch_batches : int, how many batches each epoch had; fewer where a run was stopped within one.
     Example
         >>> print(History([2.0, 1.0], [1.5], [0.9], [0.8], [0.25]))
         epoch   loss    train %  test %  seconds
@@ -41,6 +42,7 @@ class History:
     seconds: list[float] = field(default_factory=list)
     validation_accuracies: list[float] = field(default_factory=list)
     validation_losses: list[float] = field(default_factory=list)
+    epoch_batches: list[int] = field(default_factory=list)
 
     def record(
         self,
@@ -60,6 +62,7 @@ class History:
             if value is not None or series:
                 series += [float("nan")] * (len(self) - len(series)) + [float("nan") if value is None else value]
         self.epoch_losses.append(float(np.mean(losses)))
+        self.epoch_batches.append(len(losses))
         self.train_accuracies.append(train)
         self.seconds.append(seconds)
 
@@ -100,7 +103,9 @@ class History:
         ax = _axes(ax)
         ax.plot(np.arange(1, len(self.losses) + 1), self.losses, linewidth=0.5, alpha=0.4, label="each batch")
         if len(self):
-            ends = np.arange(1, len(self) + 1) * len(self.losses) / len(self)
+            known = len(self.epoch_batches) == len(self)  # a history made by hand may have none
+            sizes = self.epoch_batches if known else [len(self.losses) / len(self)] * len(self)
+            ends = np.cumsum(sizes)
             ax.plot(ends, self.epoch_losses, marker="o", markersize=3, label="mean of each epoch")
         ax.set(xlabel="batch", ylabel="loss", title="Loss", yscale="log")
         ax.grid(alpha=0.3, which="both")
