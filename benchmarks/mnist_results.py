@@ -90,7 +90,8 @@ def draw(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
         for index, run in enumerate(same):
             errors = [100 * (1 - accuracy) for accuracy in run["epochs"]["test_accuracy"]]
             ax.plot(range(1, len(errors) + 1), errors, color=f"C{number}", alpha=0.8, label=None if index else label)
-    ax.set(xlabel="epoch", ylabel="wrong on the test set (%)", yscale="log", title="MNIST: every net, three seeds each")
+    ax.set(xlabel="epoch", ylabel="wrong on the test set (%)", yscale="log", title="MNIST: a line for every run")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_yticks([0.3, 0.5, 1, 2, 5], ["0.3", "0.5", "1", "2", "5"])
     ax.minorticks_off()
     ax.grid(alpha=0.3)
