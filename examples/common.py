@@ -124,6 +124,26 @@ def train_convolution(arguments, net=None):
     return net, test
 
 
+def compare_losses(description, runs, title, picture, argv=None):
+    """The whole of a script that trains nets step by step and draws their losses side by side.
+
+    `runs`: by name a function of the seed, which gives the net and its optimizer, and the loss that the texts print.
+    """
+    made = parser(description, pictures=True)
+    made.add_argument("--steps", type=whole(1), default=2000, metavar="N", help="(default: 2000)")
+    arguments = made.parse_args(argv)
+    (x, t), _ = bg.load_mnist()
+    curves = {
+        name: train_steps(*make(arguments.seed), x, t, arguments.steps, arguments.seed)
+        for name, (make, _) in runs.items()
+    }
+    print(f"loss after the step, mean over the last {min(100, arguments.steps)} of {arguments.steps} steps")
+    for name, losses in curves.items():
+        say(f"  {name}", f"{losses[-100:].mean():.3f}", f"{runs[name][1]:.3f}")
+    print()
+    save(draw_losses(pyplot(arguments), curves, title), arguments, picture)
+
+
 def train_steps(net, optimizer, x, t, steps, seed, batch_size=128):
     """Train on batches drawn by a seed; return the loss of each batch after its step, as the texts' curves have it."""
     rng = np.random.default_rng(seed)

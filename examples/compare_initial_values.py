@@ -9,27 +9,18 @@ You learn that a net can stand still for no other reason than its first weights.
 import brickgrad as bg
 import common
 
-INITIAL = {"std 0.01": (0.01, 2.305), "Xavier": ("xavier", 0.377), "He": ("he", 0.286)}
+
+def drawn(deviation):
+    """Return a function of a seed that makes the net with weights drawn so, and its optimizer."""
+    return lambda seed: (bg.MultiLayerNet(784, [100] * 4, 10, weight_init_std=deviation, rng=seed), bg.SGD(lr=0.01))
+
+
+RUNS = {"std 0.01": (drawn(0.01), 2.305), "Xavier": (drawn("xavier"), 0.377), "He": (drawn("he"), 0.286)}
 
 
 def main(argv=None):
-    parser = common.parser(__doc__, pictures=True)
-    parser.add_argument("--steps", type=common.whole(1), default=2000, metavar="N", help="(default: 2000)")
-    arguments = parser.parse_args(argv)
-    (x, t), _ = bg.load_mnist()
-    curves = {
-        name: common.train_steps(
-            bg.MultiLayerNet(784, [100] * 4, 10, weight_init_std=init, rng=arguments.seed),
-            bg.SGD(lr=0.01), x, t, arguments.steps, arguments.seed,
-        )
-        for name, (init, _) in INITIAL.items()
-    }  # fmt: skip
-    print(f"loss after the step, mean over the last {min(100, arguments.steps)} of {arguments.steps} steps")
-    for name, losses in curves.items():
-        common.say(f"  {name}", f"{losses[-100:].mean():.3f}", f"{INITIAL[name][1]:.3f}")
-    print()
-    figure = common.draw_losses(common.pyplot(arguments), curves, "First weights: the same net, drawn in three ways")
-    common.save(figure, arguments, "compare_initial_values.png")
+    title = "First weights: the same net, drawn in three ways"
+    common.compare_losses(__doc__, RUNS, title, "compare_initial_values.png", argv)
 
 
 if __name__ == "__main__":
