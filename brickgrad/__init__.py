@@ -32,6 +32,7 @@ from .datasets import (
     whiten,
     write_idx,
 )
+from .files import FileError
 from .graph import (
     Graph,
     Input,
@@ -116,6 +117,7 @@ from .trainers import (
     AdamW,
     BestWeights,
     Callback,
+    Checkpoint,
     Choice,
     CosineDecay,
     EarlyStopping,
@@ -159,6 +161,7 @@ __all__ = [
     "BatchNormalization",
     "BestWeights",
     "Callback",
+    "Checkpoint",
     "Choice",
     "Concat",
     "ContractError",
@@ -173,6 +176,7 @@ __all__ = [
     "Evaluation",
     "Exp",
     "ExponentialDecay",
+    "FileError",
     "Flatten",
     "GlobalAveragePooling",
     "GradcheckReport",

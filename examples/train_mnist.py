@@ -9,8 +9,8 @@ Five nets are ready, each with settings of its own:
   resnet       convolutions with skips and batch normalization, on digits that are shifted about: hours as well
 
 Every epoch prints a line. At the end come the learning curves, and a page of test digits with what the net makes of
-them. The same seed gives the same parameters, bit for bit: compare the SHA-256 that is printed. --record keeps all that
-is needed to compare a run with another one in a file.
+them. The same seed gives the same parameters, bit for bit: compare the SHA-256 that is printed. With --resume a run
+that was stopped, by Ctrl-C or a power cut, goes on where it stood and ends with the same SHA-256.
 """
 
 import argparse
@@ -21,7 +21,6 @@ import math
 import os
 import platform
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +41,7 @@ OPTIMIZERS = {
     "sgd": bg.SGD, "momentum": bg.Momentum, "nesterov": bg.Nesterov, "adagrad": bg.AdaGrad, "rmsprop": bg.RMSprop,
     "adam": bg.Adam, "adamw": bg.AdamW,
 }  # fmt: skip
+NOT_RECORDED = ("record", "resume", "out", "show", "quiet")
 TEXTS = {"two-layer": (97.79, 96.90), "simple-conv": (None, 98.90), "deep-conv": (None, 99.35)}
 
 
@@ -79,6 +79,9 @@ def read_arguments(argv):
         type=common.folder_to_be,
         metavar="FOLDER",
         help="another set in MNIST's format, such as Fashion-MNIST",
+    )
+    made.add_argument(
+        "--resume", type=common.folder_to_be, metavar="FOLDER", help="save there after each epoch, and go on from there"
     )
     made.add_argument("--record", type=Path, metavar="FILE", help="write settings, versions and results there, as JSON")
     made.add_argument("--quiet", action="store_true", help="print the result alone")
@@ -177,14 +180,16 @@ def run(arguments):
         if arguments.decay != 1:
             trainer.optimizer.lr *= arguments.decay
 
+    callbacks = [slow_down, *([bg.Checkpoint(arguments.resume)] if arguments.resume else [])]
     trainer = bg.Trainer(
         net, optimizer, batch_size=arguments.batch_size, epochs=arguments.epochs, seed=arguments.seed,
-        sampling=arguments.sampling, callbacks=[slow_down], progress=False if arguments.quiet else None,
+        sampling=arguments.sampling, callbacks=callbacks, progress=False if arguments.quiet else None,
         augment=augment, accuracy_samples=None if flat else 1000,
     )  # fmt: skip
-    start = time.perf_counter()
+    if arguments.resume and arguments.resume.is_dir() and any(arguments.resume.glob("*.safetensors")):
+        print(f"goes on from {trainer.resume(arguments.resume)}")
     history = trainer.fit(x_train, t_train, x_test, t_test)
-    seconds = time.perf_counter() - start
+    seconds = sum(history.seconds)
     like_the_texts = arguments.data is None and arguments.limit is None
     printed = TEXTS.get(arguments.net, (None, None)) if like_the_texts else (None, None)
     train_texts, test_texts = ("" if value is None else f"   texts: {value:.2f} %" for value in printed)
@@ -205,7 +210,8 @@ def main(argv=None):
     except (ValueError, FloatingPointError, OSError) as error:
         sys.exit(f"train_mnist.py: {error}")
     except KeyboardInterrupt:
-        sys.exit("train_mnist.py: stopped; nothing was saved.")
+        saved = "nothing was saved" if arguments.resume is None else "the same command goes on from here"
+        sys.exit(f"train_mnist.py: stopped; {saved}.")
 
 
 if __name__ == "__main__":

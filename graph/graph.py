@@ -96,10 +96,14 @@ class Graph(Layer):
             if dy.dtype.kind == "f":
                 grads.add(slot, dy.copy())
         totals = SharedTotals()
-        for step, memory in zip(reversed(self.wiring.steps), reversed(run.memories), strict=True):
+        run.handed = [None] * len(self.wiring.steps) if self.keep else None
+        for index in reversed(range(len(self.wiring.steps))):
+            step = self.wiring.steps[index]
             if not any(needed[slot] for slot in step.writes):
                 continue
-            self._step_back(step, memory, grads, needed)
+            handed = self._step_back(step, run.memories[index], grads, needed)
+            if run.handed is not None:
+                run.handed[index] = handed
             if step.shared:
                 totals.add(step.layer)
         totals.write()
@@ -122,8 +126,8 @@ class Graph(Layer):
         for slot, value in zip(step.writes, result if isinstance(result, tuple) else (result,), strict=True):
             values[slot] = value
 
-    def _step_back(self, step: Step, memory: Memory, grads: Sums, needed: list[bool]) -> None:
-        """One layer's backward: take the gradients of what it wrote, hand on those of what it read."""
+    def _step_back(self, step: Step, memory: Memory, grads: Sums, needed: list[bool]) -> tuple[Any, ...]:
+        """One layer's backward: take the gradients of what it wrote, hand on those of what it read, and return them."""
         layer = step.layer
         assert memory.outputs is not None
         dys = [
@@ -139,9 +143,14 @@ class Graph(Layer):
             raise
         finally:
             layer.memory = own
-        for slot, dx in zip(step.reads, results if isinstance(results, tuple) else (results,), strict=True):
-            if dx is not None and needed[slot]:
+        handed = tuple(
+            dx if needed[slot] else None
+            for slot, dx in zip(step.reads, results if isinstance(results, tuple) else (results,), strict=True)
+        )
+        for slot, dx in zip(step.reads, handed, strict=True):
+            if dx is not None:
                 grads.add(slot, dx)
+        return handed
 
     def _memories(self) -> list[Memory]:
         """A memory for each step: new, or those of the last run when frozen, or those of an active workspace."""
@@ -207,6 +216,54 @@ class Graph(Layer):
         if run.grads is None:
             raise RuntimeError(f"{self.title}.grad: there are no gradients yet. Call backward first.")
         return run.grads[slot]
+
+    def draw(
+        self,
+        path: Any,
+        *,
+        values: bool = True,
+        grads: bool = True,
+        nested: bool = True,
+        to_right: bool | None = None,
+    ) -> None:
+        """Draw the graph to a file: .svg, .png (with matplotlib), or .html, a page to step through it.
+
+        Above each edge (or left of it) stands its value in the last forward, below it (or right of it) its gradient in
+        the last backward; where an edge goes on to several layers, its gradient is the sum of what they hand back.
+
+        Parameters
+            path : str or path. Its suffix says the kind. The file is written whole or not at all.
+            values, grads : bool, default True. Whether to show them; a page to step through shows both.
+            nested : bool, default True. Whether graphs in this graph are drawn open.
+            to_right : bool, optional. Edges run to the right, or down the page; by default as it fits a page.
+        Errors       ValueError: another suffix. ImportError: a PNG without matplotlib.
+        """
+        from brickgrad.drawing.draw import draw
+
+        draw(self, path, values, grads, nested, to_right)
+
+    def explain(self, node: Node, latex: bool = False) -> str:
+        """The chain rule for one edge, with the numbers of the last run: where its value and its gradient come from.
+
+        With `latex` the formulas are LaTeX's mathematics.
+
+        >>> import brickgrad as bg
+        >>> apple, count, tax = bg.Input("apple"), bg.Input("count"), bg.Input("tax")
+        >>> total = apple * count
+        >>> g = bg.Graph([apple, count, tax], total * tax)
+        >>> value, gradients = g.forward(100.0, 2.0, 1.1), g.backward(1.0)
+        >>> print(g.explain(total).split("chain rule: ")[1])
+        ∂L/∂v = ∂L/∂mul2 · ∂mul2/∂v = 1.1
+        """
+        from brickgrad.drawing.explain import explain
+
+        self._slot(node, "explain")
+        return explain(self, node, latex)
+
+    def _repr_html_(self) -> str:
+        from brickgrad.drawing.draw import inline
+
+        return inline(self)
 
     def _slot(self, node: Node, what: str) -> int:
         if node not in self.wiring.slots:

@@ -8,14 +8,17 @@ from brickgrad.layers import Array, ArrayDict, Layer, Memory
 
 
 class Run:
-    """What one forward through a graph leaves behind: a memory for each step, and the values and gradients if kept."""
+    """What one forward through a graph leaves behind: a memory for each step; and if they are kept, for each slot its
+    value and its gradient, and for each step what its backward handed to each of its inputs.
+    """
 
-    __slots__ = ("grads", "memories", "values")
+    __slots__ = ("grads", "handed", "memories", "values")
 
     def __init__(self, memories: list[Memory]) -> None:
         self.memories = memories
         self.values: list[Any] | None = None
         self.grads: list[Any] | None = None
+        self.handed: list[Any] | None = None
 
 
 class Sums:

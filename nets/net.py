@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from brickgrad.layers import Array, ArrayDict, Layer, Memory, SoftmaxWithLoss
 
 from .evaluation import Evaluation, accuracy, evaluate, predict_in_batches
 from .flat import Flat
-from .snapshot import live_arrays, write_all
+from .snapshot import live_arrays, translated, write_all
 from .summary import table
 
 
@@ -188,6 +189,32 @@ class Net:
         """
         write_all(f"{self.title}.restore", live_arrays(self.params, self.graph), snapshot)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all that training changes, as `snapshot` has it, to a safetensors file: whole, or not at all."""
+        from brickgrad.files.tensors import FORMAT, write_tensors
+
+        write_tensors(path, self.snapshot(), {FORMAT: "net 1", "net": self.title})
+
+    def load(self, path: str | os.PathLike[str], names: Mapping[str, str] | None = None) -> None:
+        """Read what `save` wrote into this net, or what another tool wrote; all of it, or nothing on any error.
+
+        Parameters
+            path : str or path of a safetensors file.
+            names : dict, optional. For a file of another tool: our name for each of its arrays, as
+                {"affine1.W": "fc1.weight.T", "affine1.b": "fc1.bias"}; ".T" transposes, as the weight of a PyTorch
+                Linear, which is (out, in), must be. float16, bfloat16 and float32 are read into wider ones.
+        Errors       FileError: a damaged file, or no such format. ValueError: names that are missing or not expected,
+                     shapes or dtypes that do not fit: all of them in one message. OSError: it cannot be read.
+        """
+        from brickgrad.files.tensors import read_tensors
+
+        who = f"{self.title}.load"
+        live = live_arrays(self.params, self.graph)
+        if names is None:
+            write_all(who, live, read_tensors(path, sealed=True).arrays)
+        else:
+            write_all(who, live, translated(who, live, self.params, read_tensors(path).arrays, names))
+
     def train(self) -> None:
         """Put all layers into training mode."""
         self.graph.train()
@@ -246,6 +273,22 @@ class Net:
         total                           39,760
         """
         return table(self.title, self.body)
+
+    def draw(self, path: Any, x: Any = None, t: Any = None, **options: Any) -> None:
+        """Draw the net with its loss as `Graph.draw` does; with `x` and `t`, with what they leave on every edge.
+
+        The batch runs through a replica, in inference mode: nothing of the net's own is changed.
+        """
+        twin = self.replica().graph
+        twin.eval()
+        for part in twin.parts():
+            if isinstance(part, Graph):
+                part.keep = True
+        if x is not None:
+            twin.memory = Memory(wanted=(True, False))
+            twin.forward(x, t)
+            twin.backward()
+        twin.draw(path, **options)
 
     def __repr__(self) -> str:
         return self.summary()

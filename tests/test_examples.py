@@ -13,6 +13,9 @@ import brickgrad as bg
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
 
+GRAPHS = ("apples", "fruit", "square", "residual", "nested", "two_layer_net")
+HEADS = {".png": b"\x89PNG", ".svg": b"<svg", ".html": b"<!doctype html>"}
+
 # script: (arguments that keep it short, what it prints, which pictures it saves)
 SCRIPTS = {
     "activation_functions.py": ([], ["0.26894142 0.73105858 0.88079708"], ["activation_functions.png"]),
@@ -28,6 +31,11 @@ SCRIPTS = {
     "compare_initial_values.py": (["--steps", "3"], ["std 0.01", "texts: 2.305"], ["compare_initial_values.png"]),
     "compare_optimizers.py": (["--steps", "3"], ["AdaGrad", "texts: 0.016"], ["compare_optimizers.png"]),
     "custom_layer.py": (["--limit", "500", "--epochs", "1"], ["Swish: PASS", "epoch   1/1"], []),
+    "draw_graphs.py": (
+        [],
+        ["220", "2.2, 110, 200", "715", "2.2, 110, 3.3, 165, 650", "10, 10"],
+        [f"{name}.{kind}" for name in GRAPHS for kind in ("svg", "html")],
+    ),
     "forward_three_layers.py": (
         [],
         ["[0.57444252 0.66818777 0.75026011]", "[0.62624937 0.7710107 ]", "[0.31682708 0.69627909]"],
@@ -109,7 +117,7 @@ def test_example_run_prints_its_numbers_and_saves_its_pictures(script, tmp_path)
     for number in numbers:
         assert number in done.stdout
     for picture in pictures:
-        assert (tmp_path / "pictures" / picture).read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / "pictures" / picture).read_bytes().startswith(HEADS[Path(picture).suffix])
         assert f"saved {tmp_path / 'pictures' / picture}" in done.stdout
 
 
@@ -273,3 +281,37 @@ def test_train_mnist_refuses_to_record_in_a_folder_that_is_not_there_before_it_t
     done = run("train_mnist.py", "--record", "nowhere/run.json")
     assert done.returncode == 2
     assert "there is no folder 'nowhere'" in done.stderr
+
+
+def test_the_pictures_of_the_texts_graphs_in_the_docs_are_those_that_draw_graphs_makes(tmp_path):
+    run("draw_graphs.py", "--out", tmp_path)
+    for name in GRAPHS[:3]:
+        made, kept = (folder / f"{name}.svg" for folder in (tmp_path, FOLDER.parent / "docs" / "graphs"))
+        words = [re.findall(r">([^<>]*)</text>", file.read_text(encoding="utf-8")) for file in (made, kept)]
+        assert words[0] == words[1]
+        assert len(words[0]) > 5
+
+
+def test_train_mnist_that_was_stopped_goes_on_and_ends_with_the_same_sha256(tmp_path):
+    short = ["--net", "mlp", "--limit", 1000, "--seed", 3, "--out", tmp_path]
+    whole = run("train_mnist.py", *short, "--epochs", 3).stdout
+    folder = tmp_path / "run"
+    command = [
+        sys.executable,
+        str(FOLDER / "train_mnist.py"),
+        *map(str, short),
+        "--epochs",
+        "3",
+        "--resume",
+        str(folder),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
+        for line in process.stdout:
+            if line.startswith("epoch   2/3"):
+                process.kill()
+                break
+    done = run("train_mnist.py", *short, "--epochs", 3, "--resume", folder)
+    assert done.returncode == 0, done.stderr
+    assert "goes on from" in done.stdout
+    assert re.search("SHA-256.*", done.stdout)[0] == re.search("SHA-256.*", whole)[0]
+    assert accuracy(done.stdout) == accuracy(whole)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("layers", "graph", "checker", "nets", "trainers", "datasets")
+PARTS = ("files", "layers", "graph", "drawing", "checker", "nets", "trainers", "datasets")
 DATA = [
     "NOTICE.md",
     "t10k-images-idx3-ubyte.gz",

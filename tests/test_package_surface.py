@@ -14,15 +14,18 @@ import pytest
 import brickgrad
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("layers", "graph", "checker", "nets", "trainers", "datasets")
+PARTS = ("files", "layers", "graph", "drawing", "checker", "nets", "trainers", "datasets")
 MAY_IMPORT = {
+    "files": set(),
     "layers": set(),
     "graph": {"layers"},
+    "drawing": {"layers", "graph", "files"},
     "checker": {"layers", "graph"},
     "nets": {"layers", "graph"},
     "trainers": {"layers", "graph"},
     "datasets": set(),
 }
+MAY_IMPORT_WHEN_CALLED = {"graph": {"drawing"}, "nets": {"files"}, "trainers": {"files"}}  # what most runs never need
 MODULES = sorted(module.name for module in pkgutil.walk_packages(brickgrad.__path__, "brickgrad."))
 MODULES += sorted(
     f"brickgrad.{part}.{module.name}"
@@ -48,10 +51,13 @@ def test_docstrings_examples_give_what_they_say(name):
     assert results.failed == 0
 
 
-def imported_parts(file):
-    """The parts of the package that a file imports, anywhere in it."""
+def imported_parts(file, when_called):
+    """The parts of the package that a file imports: within its functions, or outside them."""
     here = file.parent.name
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    late = {id(node) for function in functions for node in ast.walk(function)}
+    for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -62,14 +68,16 @@ def imported_parts(file):
             if base == "brickgrad":
                 names = [f"brickgrad.{alias.name}" for alias in node.names]
         for name in names:
-            if name.split(".")[0] == "brickgrad":
+            if name.split(".")[0] == "brickgrad" and (id(node) in late) == when_called:
                 yield name.split(".")[1] if "." in name else "brickgrad"
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_imports_run_one_way(part):
     for file in (ROOT / part).glob("*.py"):
-        assert set(imported_parts(file)) - {part} <= MAY_IMPORT[part], file.name
+        assert set(imported_parts(file, when_called=False)) - {part} <= MAY_IMPORT[part], file.name
+        late = MAY_IMPORT[part] | MAY_IMPORT_WHEN_CALLED.get(part, set())
+        assert set(imported_parts(file, when_called=True)) - {part} <= late, file.name
 
 
 @pytest.mark.parametrize("name", ["brickgrad", *(f"brickgrad.{part}" for part in PARTS)])
@@ -122,13 +130,14 @@ def test_import_takes_no_extra_along():
     assert not imported & {"matplotlib", "tqdm", "pytest", "hypothesis", "safetensors", "scipy", "IPython"}
 
 
-def test_checker_is_imported_when_first_used():
+def test_checker_is_imported_when_first_used_and_what_draws_and_writes_when_called():
     code = (
         "import sys, brickgrad; print('brickgrad.checker' in sys.modules, 'gradcheck' in dir(brickgrad)); "
-        "brickgrad.gradcheck; print('brickgrad.checker' in sys.modules)"
+        "brickgrad.gradcheck; print('brickgrad.checker' in sys.modules); "
+        "print({'brickgrad.drawing', 'brickgrad.files.tensors'} & set(sys.modules))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "tests")
-    assert out.stdout.split() == ["False", "True", "True"]
+    assert out.stdout.split() == ["False", "True", "True", "set()"]
 
 
 def test_name_that_is_not_exported_raises_attribute_error():

@@ -2,6 +2,7 @@
 
 from .adaptive import AdaGrad, Adam, AdamW, RMSprop
 from .callbacks import BestWeights, Callback, EarlyStopping
+from .checkpoint import Checkpoint
 from .descent import gradient_descent
 from .distributions import Choice, LogUniform, Uniform
 from .history import History
@@ -18,6 +19,7 @@ __all__ = [
     "AdamW",
     "BestWeights",
     "Callback",
+    "Checkpoint",
     "Choice",
     "CosineDecay",
     "EarlyStopping",

@@ -19,6 +19,9 @@ class Batches:
         n_samples : int >= 1.
         batch_size : int >= 1.
         rng : numpy.random.Generator.
+    Attributes
+        order, done : the samples' order in this epoch, None with replacement; how many of its batches were given out.
+        last : the batch given out last.
     Errors       ValueError: no samples, a batch size below 1, another sampling
     Example
         >>> batches = Batches(5, 2, np.random.default_rng(0))
@@ -35,6 +38,9 @@ class Batches:
         check_sampling("Batches", sampling)
         self.n_samples, self.batch_size = n_samples, min(batch_size, n_samples)
         self.rng, self.sampling = rng, sampling
+        self.order: Array | None = None
+        self.done = 0
+        self.last: Array = np.empty(0, int)
 
     def __len__(self) -> int:
         return -(-self.n_samples // self.batch_size)
@@ -45,12 +51,19 @@ class Batches:
         return self.n_samples if self.sampling == "shuffle" else len(self) * self.batch_size
 
     def __iter__(self) -> Iterator[Array]:
-        order = self.rng.permutation(self.n_samples) if self.sampling == "shuffle" else None
-        for start in range(0, self.n_samples, self.batch_size):
-            if order is None:
-                yield self.rng.integers(self.n_samples, size=self.batch_size)
+        self.order = self.rng.permutation(self.n_samples) if self.sampling == "shuffle" else None
+        self.done = 0
+        return self.rest()
+
+    def rest(self) -> Iterator[Array]:
+        """What is left of the epoch: all batches after the first `done`."""
+        for start in range(self.done * self.batch_size, self.n_samples, self.batch_size):
+            self.done += 1
+            if self.order is None:
+                self.last = self.rng.integers(self.n_samples, size=self.batch_size)
             else:
-                yield order[start : start + self.batch_size]
+                self.last = self.order[start : start + self.batch_size]
+            yield self.last
 
     def __str__(self) -> str:
         text = f"{self.n_samples} samples in {len(self)} batch{'es' * (len(self) > 1)} of {self.batch_size}"

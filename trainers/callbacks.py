@@ -20,6 +20,8 @@ class Callback:
 
     Any of them may end the run with `trainer.stop(reason)`, and say something with `trainer.progress.say(line)`.
 
+    Attributes
+        goes_last : bool. Whether it is called after all others: what saves a run must see what they have done to it.
     Example
         >>> import brickgrad as bg
         >>> class Patience(bg.Callback):
@@ -33,6 +35,8 @@ class Callback:
         good enough True True
     """
 
+    goes_last = False
+
     def on_start(self, trainer: Trainer) -> None:
         """Before the first batch."""
 
@@ -44,6 +48,16 @@ class Callback:
 
     def on_end(self, trainer: Trainer) -> None:
         """After the last epoch, also when an error ends the run; then `trainer.finished` is False."""
+
+    def on_interrupt(self, trainer: Trainer) -> None:
+        """After the batch or epoch in which Ctrl-C was pressed; then `fit` raises KeyboardInterrupt."""
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """What it remembers from epoch to epoch, for a checkpoint: arrays by name, and values that JSON can hold."""
+        return {}, {}
+
+    def set_state(self, arrays: dict[str, Array], values: dict[str, Any]) -> None:
+        """Remember what `state` gave, as a resumed run begins."""
 
 
 class _Watch(Callback):
@@ -74,6 +88,14 @@ class _Watch(Callback):
             )
         if trainer.epoch == 0:
             self.best_epoch = self.best_value = None
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """The best so far."""
+        return {}, {"best_epoch": self.best_epoch, "best_value": self.best_value}
+
+    def set_state(self, arrays: dict[str, Array], values: dict[str, Any]) -> None:
+        """Take the best so far."""
+        self.best_epoch, self.best_value = values["best_epoch"], values["best_value"]
 
     def improves(self, trainer: Trainer, by: float = 0.0) -> bool:
         """Whether the epoch beats the best by more than `by`; then it is the best. NaN beats nothing."""
@@ -124,7 +146,18 @@ class EarlyStopping(_Watch):
     def on_start(self, trainer: Trainer) -> None:
         """Wait anew."""
         super().on_start(trainer)
-        self.waited = 0
+        if not trainer.resumed:
+            self.waited = 0
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """The best so far, and how long ago it was."""
+        arrays, values = super().state()
+        return arrays, {**values, "waited": self.waited}
+
+    def set_state(self, arrays: dict[str, Array], values: dict[str, Any]) -> None:
+        """Take the best so far, and how long ago it was."""
+        super().set_state(arrays, values)
+        self.waited = values["waited"]
 
     def on_epoch(self, trainer: Trainer) -> None:
         """Count, and stop the run when patience is at its end."""
@@ -168,6 +201,15 @@ class BestWeights(_Watch):
         super().on_start(trainer)
         if self.best_epoch is None:
             self.best = None
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """The best so far, with its copy."""
+        return {} if self.best is None else dict(self.best), super().state()[1]
+
+    def set_state(self, arrays: dict[str, Array], values: dict[str, Any]) -> None:
+        """Take the best so far, with its copy."""
+        super().set_state(arrays, values)
+        self.best = arrays or None
 
     def on_epoch(self, trainer: Trainer) -> None:
         """Copy the parameters, if the epoch is the best so far."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,9 @@ from brickgrad.layers import Array
 
 from .batches import Batches, check_count, check_sampling
 from .callbacks import Callback
+from .checkpoint import resume, save
 from .history import History
+from .interrupt import Interrupt, held_back
 from .optimizers import Optimizer
 from .progress import Progress
 from .protocol import TrainableNet
@@ -46,6 +50,7 @@ class Trainer:
         held_out : (n,) int, the numbers of the samples held out by `fit`; none without validation.
         split_seed : int, draws them; None takes it from `seed`. Trainers of one split_seed hold out the same samples.
         stopped, finished : the reason why `stop` ended the last `fit`, or None; whether it ended without an error.
+        in_epoch, resumed : whether an epoch is under way; whether this `fit` goes on with a run that was saved.
     Errors       ValueError: bad settings, no samples, lengths that differ, NaN in the data, a validation share that
                  leaves nothing. TypeError: data that are no numbers, a net, optimizer, callback or augment that is
                  none. FloatingPointError: a loss or gradient that is not finite; the step is not taken, unless it was
@@ -91,7 +96,8 @@ class Trainer:
         self.accuracy_samples = accuracy_samples
         self.rng = np.random.default_rng(seed)
         given: Any = callbacks
-        self.callbacks = (given,) if callable(given) or isinstance(given, Callback) else tuple(given)
+        listed = (given,) if callable(given) or isinstance(given, Callback) else tuple(given)
+        self.callbacks = tuple(sorted(listed, key=lambda callback: getattr(callback, "goes_last", False)))
         for callback in self.callbacks:
             if isinstance(callback, type) or not (callable(callback) or isinstance(callback, Callback)):
                 raise TypeError(f"Trainer: each callback must be a Callback or a function; got {callback!r:.60}.")
@@ -104,11 +110,13 @@ class Trainer:
         self.batches: Batches | None = None
         self.measures: tuple[str, ...] = ()
         self.stopped: str | None = None
-        self.finished = False
+        self.finished = self.resumed = self.in_epoch = False
+        self._n_saved = 0
+        self._place: tuple[Array | None, Array, int] | None = None  # in the epoch, where a resumed run goes on
         self._numbers: Array | None = None  # which of the caller's samples are trained on, where some are held out
 
     @functools.cached_property
-    def _children(self) -> list[np.random.Generator]:
+    def children(self) -> list[np.random.Generator]:
         """Generators for the split and for augmenting; made when first used, without a draw from the trainer's own."""
         return self.rng.spawn(2)
 
@@ -116,8 +124,31 @@ class Trainer:
         """End the run after this epoch; from `on_batch`, end the epoch after this batch. The first reason counts."""
         self.stopped = self.stopped or str(reason)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write where the run stands to a file, whole or not at all: what Checkpoint does as a run goes."""
+        save(self, path)
+
+    def resume(self, path: str | os.PathLike[str]) -> Path:
+        """Go on with a run that was saved: the next `fit` ends where that run would have, to the last bit.
+
+        The trainer must be made as that of the saved run was, and be given the same data.
+
+        Parameters
+            path : str or path. A checkpoint, or the folder of a Checkpoint: then its newest that is whole.
+        Errors       FileNotFoundError: there is none. FileError: none is whole. ValueError: the run is another one;
+                     then nothing was changed.
+        """
+        return resume(self, path)
+
+    def resume_from(self, n_samples: int, place: tuple[Array | None, Array, int] | None) -> None:
+        """Remember where the next `fit` begins: within an epoch its order, its last batch and how many are done."""
+        self.resumed, self._n_saved, self._place = True, n_samples, place
+
     def fit(self, x_train: Any, t_train: Any, x_test: Any = None, t_test: Any = None) -> History:
-        """Train for `epochs` more epochs; the accuracies of all sets are taken after each. Returns the History."""
+        """Train for `epochs` more epochs; the accuracies of all sets are taken after each. Returns the History.
+
+        Ctrl-C ends it with a KeyboardInterrupt once the batch is done and callbacks have saved; a second one at once.
+        """
         x_train, t_train = check_set("x_train", x_train, "t_train", t_train)
         others = {}
         if x_test is not None or t_test is not None:
@@ -125,7 +156,7 @@ class Trainer:
             check_finite("x_test", others["test"][0])
         self.held_out, self._numbers = np.empty(0, int), None
         if self.validation:
-            seed = int(self._children[0].integers(2**63)) if self.split_seed is None else self.split_seed
+            seed = int(self.children[0].integers(2**63)) if self.split_seed is None else self.split_seed
             self.split_seed = seed
             self._numbers, self.held_out = split(len(x_train), self.validation, seed)
             others["validation"] = x_train[self.held_out], t_train[self.held_out]
@@ -135,38 +166,59 @@ class Trainer:
         if "validation" in others and hasattr(self.net, "evaluate"):
             self.measures += ("validation_loss",)
         self.batches = Batches(len(x_train), self.batch_size, self.rng, self.sampling)
-        self.last_epoch = self.epoch + self.epochs
-        self.stopped, self.finished = None, False
+        if self.resumed:
+            self._go_on(len(x_train))
+        else:
+            self.last_epoch = self.epoch + self.epochs
+            self.stopped = None
+        self.finished = False
         self.progress.start(self, self.batches)
         try:
             self._call("on_start")
-            while self.epoch < self.last_epoch and self.stopped is None:
-                self._run_epoch(x_train, t_train, others)
+            with held_back() as interrupt:
+                while self.epoch < self.last_epoch and self.stopped is None:
+                    self._run_epoch(x_train, t_train, others, interrupt)
             if self.stopped is not None:
                 self.progress.say(f"stopped after epoch {self.epoch}/{self.last_epoch}: {self.stopped}")
             self.finished = True
         finally:
+            self.in_epoch = self.resumed = False
             self.net.eval()
             self.progress.stop()
             self._call("on_end")
         return self.history
 
-    def _run_epoch(self, x: Array, t: Array, others: dict[str, tuple[Array, Array]]) -> None:
+    def _go_on(self, n_samples: int) -> None:
+        """Take up the epoch that a resumed run was in."""
+        assert self.batches is not None
+        if n_samples != self._n_saved:
+            raise ValueError(
+                f"Trainer.fit: a resumed run must be given its own data: {self._n_saved} training samples; got "
+                f"{n_samples}."
+            )
+        if self._place is not None:
+            self.batches.order, self.batches.last, self.batches.done = self._place
+
+    def _run_epoch(self, x: Array, t: Array, others: dict[str, tuple[Array, Array]], interrupt: Interrupt) -> None:
         start = time.perf_counter()
         assert self.batches is not None
         self.net.train()
-        losses = []
+        batches = iter(self.batches) if self._place is None else self.batches.rest()
+        losses = [] if self._place is None else self.history.losses[len(self.history.losses) - self.batches.done :]
+        self._place, self.in_epoch = None, True
         workspace = getattr(self.net, "workspace", contextlib.nullcontext)
         with workspace(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for number, samples in enumerate(self.batches, start=1):
+            for number, samples in enumerate(batches, start=len(losses) + 1):
                 losses.append(self._step(x[samples], t[samples], samples, number))
                 self.history.losses.append(losses[-1])
                 self.progress.batch(self, len(samples))
                 self._call("on_batch")
+                self._heed(interrupt)
                 if self.stopped is not None:
                     break
+        self.in_epoch = False
         self.net.eval()
-        self._check_last_step(x[samples], t[samples])
+        self._check_last_step(x[self.batches.last], t[self.batches.last])
         with np.errstate(over="ignore", invalid="ignore"):  # of data not trained on, no fault of training
             train, _ = self._measure(x[: self.accuracy_samples], t[: self.accuracy_samples])
             test, _ = self._measure(*others["test"]) if "test" in others else (None, None)
@@ -175,6 +227,13 @@ class Trainer:
         self.epoch += 1
         self.progress.epoch(self)
         self._call("on_epoch")
+        self._heed(interrupt)
+
+    def _heed(self, interrupt: Interrupt) -> None:
+        """End the run if Ctrl-C was pressed, now that the batch and all that hangs on it are done."""
+        if interrupt.pressed:
+            self._call("on_interrupt")
+            raise KeyboardInterrupt
 
     def _measure(self, x: Array, t: Array, loss: bool = False) -> tuple[float, float | None]:
         """The accuracy on a set, and where it is asked for and the net can tell, the loss."""
@@ -197,7 +256,7 @@ class Trainer:
 
     def _step(self, x: Array, t: Array, samples: Array, number: int) -> float:
         """One step of the optimizer; an error, and no step, where the loss or the gradient is not finite."""
-        x = self._cast(x if self.augment is None else augmented(self.augment, x, self._children[1]))
+        x = self._cast(x if self.augment is None else augmented(self.augment, x, self.children[1]))
         loss = self.net.loss_and_gradient(x, t)
         grads = self.net.grads
         vector = getattr(self.net, "grad_vector", None)  # all gradients at once, where the net has them so

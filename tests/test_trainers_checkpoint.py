@@ -1,0 +1,408 @@
+"""Runs that stop and go on: the same bytes and the same history as if they had never stopped."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import brickgrad as bg
+from brickgrad.files.tensors import read_tensors, write_tensors
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 6)).astype(np.float32)
+T = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+IMAGES = RNG.normal(size=(12, 1, 8, 8)).astype(np.float32)
+LABELS = np.arange(12) % 3
+
+
+class StoppedError(Exception):
+    """What ends a run in these tests."""
+
+
+class StopAt(bg.Callback):
+    """Ends a run after so many batches."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def on_batch(self, trainer):
+        if len(trainer.history.losses) == self.batches:
+            raise StoppedError
+
+
+def slower(trainer):
+    trainer.optimizer.lr *= 0.9
+
+
+def noisy(x, rng):
+    return x + rng.normal(scale=0.01, size=x.shape).astype(x.dtype)
+
+
+def plain():
+    return bg.TwoLayerNet(6, 5, 3, rng=0)
+
+
+def dropping():
+    return bg.MultiLayerNet(6, [8, 8], 3, use_batchnorm=True, dropout_ratio=0.3, rng=0)
+
+
+RUNS = {
+    "SGD": (plain, lambda: bg.SGD(lr=0.1), {}),
+    "a falling rate": (plain, lambda: bg.Momentum(lr=0.1), {"callbacks": [slower]}),
+    "replacement": (plain, lambda: bg.Nesterov(lr=0.1), {"sampling": "replacement"}),
+    "dropout, batch norm and a schedule": (dropping, lambda: bg.Adam(lr=bg.CosineDecay(0.01, 30)), {}),
+    "augment and validation": (dropping, lambda: bg.RMSprop(), {"augment": noisy, "validation": 0.25}),
+    "early stopping": (
+        plain,
+        lambda: bg.AdaGrad(lr=0.5),
+        {
+            "validation": 0.25,
+            "callbacks": lambda: [bg.EarlyStopping(2), bg.BestWeights(watch="validation_loss")],
+            "epochs": 12,
+        },
+    ),
+}
+
+
+def make(kind, folder=None, stop=None, **checkpoint):
+    net, optimizer, options = RUNS[kind]
+    options = {"batch_size": 7, "epochs": 5, "seed": 3, "progress": False, **options}
+    callbacks = options.pop("callbacks", [])
+    callbacks = list(callbacks() if callable(callbacks) else callbacks)
+    if folder is not None:
+        callbacks.append(bg.Checkpoint(folder, **checkpoint))
+    if stop is not None:
+        callbacks.append(StopAt(stop))
+    return bg.Trainer(net(), optimizer(), callbacks=callbacks, **options)
+
+
+def outcome(trainer):
+    history = {key: value for key, value in vars(trainer.history).items() if key != "seconds"}
+    return trainer.net.vector.tobytes(), {k: v.tobytes() for k, v in trainer.net.snapshot().items()}, str(history)
+
+
+def resumed(kind, folder, **checkpoint):
+    trainer = make(kind, folder, stop=10**9, **checkpoint)
+    trainer.resume(folder)
+    trainer.fit(X, T, X, T)
+    return trainer
+
+
+@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize("stop", [1, 4, 6, 7, 13])
+def test_a_run_that_stopped_at_any_batch_ends_as_if_it_had_not(kind, stop, tmp_path):
+    whole = make(kind)
+    whole.fit(X, T, X, T)
+    assert len(whole.history.losses) > 14
+    broken = make(kind, tmp_path, stop, every_batches=1)
+    with pytest.raises(StoppedError):
+        broken.fit(X, T, X, T)
+    assert outcome(resumed(kind, tmp_path, every_batches=1)) == outcome(whole)
+
+
+def test_a_run_that_stops_again_and_again_ends_as_if_it_had_not(tmp_path):
+    kind = "dropout, batch norm and a schedule"
+    whole = make(kind)
+    whole.fit(X, T, X, T)
+    for stop in (3, 5, 11, 12, 20):
+        trainer = make(kind, tmp_path, stop, every_batches=2)
+        if stop > 3:
+            trainer.resume(tmp_path)
+        with pytest.raises(StoppedError):
+            trainer.fit(X, T, X, T)
+    assert outcome(resumed(kind, tmp_path, every_batches=2)) == outcome(whole)
+
+
+def test_a_run_saved_after_its_epochs_alone_repeats_what_was_lost_and_ends_the_same(tmp_path):
+    whole = make("augment and validation")
+    whole.fit(X, T, X, T)
+    with pytest.raises(StoppedError):
+        make("augment and validation", tmp_path, stop=13).fit(X, T, X, T)
+    assert outcome(resumed("augment and validation", tmp_path)) == outcome(whole)
+
+
+def test_a_net_of_convolutions_with_batch_norm_resumes(tmp_path):
+    def trainer(*callbacks):
+        net = bg.ResNet((1, 8, 8), (2, 4), output_size=3, rng=0)
+        return bg.Trainer(
+            net, bg.AdamW(lr=0.01), batch_size=5, epochs=3, augment=bg.Shifts(1), callbacks=callbacks, progress=False
+        )
+
+    whole = trainer()
+    whole.fit(IMAGES, LABELS)
+    with pytest.raises(StoppedError):
+        trainer(bg.Checkpoint(tmp_path, every_batches=1), StopAt(5)).fit(IMAGES, LABELS)
+    again = trainer(bg.Checkpoint(tmp_path, every_batches=1), StopAt(10**9))
+    again.resume(tmp_path)
+    again.fit(IMAGES, LABELS)
+    assert outcome(again) == outcome(whole)
+
+
+def test_a_finished_run_that_is_resumed_does_nothing_more_and_the_next_fit_goes_on(tmp_path):
+    first = make("SGD", tmp_path)
+    first.fit(X, T, X, T)
+    again = make("SGD", tmp_path)
+    again.resume(tmp_path)
+    again.fit(X, T, X, T)
+    assert outcome(again) == outcome(first)
+    first.fit(X, T, X, T)
+    again.fit(X, T, X, T)
+    assert outcome(again) == outcome(first)
+    assert again.epoch == 10
+
+
+def test_a_run_that_was_stopped_early_stays_stopped(tmp_path):
+    whole = make("early stopping", tmp_path)
+    whole.fit(X, T, X, T)
+    assert whole.stopped is not None
+    again = make("early stopping", tmp_path)
+    again.resume(tmp_path)
+    again.fit(X, T, X, T)
+    assert again.stopped == whole.stopped
+    assert outcome(again) == outcome(whole)
+
+
+def test_save_and_resume_of_one_file(tmp_path):
+    whole = make("SGD")
+    whole.fit(X, T)
+    saved = bg.Trainer(plain(), bg.SGD(lr=0.1), batch_size=7, epochs=5, seed=3, progress=False)
+    saved.callbacks = (lambda trainer: trainer.epoch == 2 and trainer.save(tmp_path / "x"),)
+    saved.fit(X, T)
+    again = bg.Trainer(plain(), bg.SGD(lr=0.1), batch_size=7, epochs=5, seed=9, progress=False)
+    assert again.resume(tmp_path / "x") == tmp_path / "x"
+    again.fit(X, T)
+    assert again.net.vector.tobytes() == saved.net.vector.tobytes() == whole.net.vector.tobytes()
+
+
+def test_checkpoint_sees_what_the_other_callbacks_did_wherever_it_stands(tmp_path):
+    def trainer(*callbacks):
+        options = {"batch_size": 7, "epochs": 6, "seed": 3, "validation": 0.25, "progress": False}
+        return bg.Trainer(plain(), bg.SGD(lr=0.1), callbacks=[*callbacks, slower, bg.EarlyStopping(2)], **options)
+
+    whole = trainer()
+    whole.fit(X, T)
+    with pytest.raises(StoppedError):
+        trainer(bg.Checkpoint(tmp_path), StopAt(12)).fit(X, T)
+    again = trainer(bg.Checkpoint(tmp_path), StopAt(10**9))
+    again.resume(tmp_path)
+    again.fit(X, T)
+    assert outcome(again) == outcome(whole)
+
+
+def test_checkpoint_keeps_the_newest(tmp_path):
+    make("SGD", tmp_path, keep=3).fit(X, T)
+    assert sorted(file.name for file in tmp_path.iterdir() if file.suffix == ".safetensors") == [
+        f"epoch-{epoch:06}-batch-00000000.safetensors" for epoch in (3, 4, 5)
+    ]
+
+
+def test_resume_takes_the_newest_that_is_whole_and_says_what_is_damaged(tmp_path, capsys):
+    whole = make("SGD", tmp_path)
+    whole.fit(X, T, X, T)
+    newest = max(tmp_path.glob("*.safetensors"))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    again = make("SGD", tmp_path)
+    again.progress.mode = "lines"
+    assert again.resume(tmp_path).name == "epoch-000004-batch-00000000.safetensors"
+    assert newest.name in capsys.readouterr().out
+    again.progress.mode = False
+    again.fit(X, T, X, T)
+    assert outcome(again) == outcome(whole)
+    for file in tmp_path.glob("*.safetensors"):
+        file.write_bytes(b"")
+    with pytest.raises(bg.FileError, match=r"no checkpoint in .* is good"):
+        make("SGD", tmp_path).resume(tmp_path)
+
+
+def test_resume_of_nothing_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no checkpoint in"):
+        make("SGD").resume(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        make("SGD").resume(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"optimizer": lambda: bg.SGD(lr=0.1, clip_norm=1.0)}, "optimizer is 'SGD.*clip_norm=1.*, and was 'SGD"),
+        ({"optimizer": bg.Adam}, "optimizer is 'Adam"),
+        ({"batch_size": 8}, "batch_size is 8, and was 7"),
+        ({"validation": 0.25}, "validation is 0.25, and was 0.0"),
+        ({"sampling": "replacement"}, "sampling is 'replacement', and was 'shuffle'"),
+        ({"net": lambda: bg.TwoLayerNet(6, 4, 3, rng=0)}, r"W1 must be \(6, 4\) of float32; got \(6, 5\)"),
+        ({"net": lambda: bg.MultiLayerNet(6, [5], 3, rng=0)}, "net is 'MultiLayerNet', and was 'TwoLayerNet'"),
+        ({"callbacks": [bg.EarlyStopping()]}, "callbacks is"),
+    ],
+)
+def test_resume_of_another_run_says_what_differs_and_changes_nothing(changes, text, tmp_path):
+    make("SGD", tmp_path).fit(X, T)
+    options = {"batch_size": 7, "seed": 3, "progress": False, "callbacks": [bg.Checkpoint(tmp_path)], **changes}
+    net = options.pop("net", plain)()
+    trainer = bg.Trainer(net, options.pop("optimizer", lambda: bg.SGD(lr=0.1))(), **options)
+    before = net.vector.copy(), trainer.rng.bit_generator.state
+    with pytest.raises(ValueError, match=text):
+        trainer.resume(tmp_path)
+    np.testing.assert_array_equal(net.vector, before[0])
+    assert trainer.rng.bit_generator.state == before[1]
+    assert (trainer.epoch, trainer.optimizer.step, len(trainer.history)) == (0, 0, 0)
+
+
+def test_fit_of_a_resumed_run_on_other_data_says_so(tmp_path):
+    make("SGD", tmp_path).fit(X, T)
+    trainer = make("SGD", tmp_path)
+    trainer.resume(tmp_path)
+    with pytest.raises(ValueError, match="must be given its own data: 40 training samples; got 39"):
+        trainer.fit(X[:-1], T[:-1])
+
+
+def test_a_net_file_is_no_checkpoint_and_a_newer_one_says_so(tmp_path):
+    plain().save(tmp_path / "net")
+    with pytest.raises(bg.FileError, match="it is a 'net 1': it is no checkpoint"):
+        make("SGD").resume(tmp_path / "net")
+    write_tensors(tmp_path / "new", {}, {"brickgrad.format": "checkpoint 2"})
+    with pytest.raises(bg.FileError, match="a newer brickgrad wrote it"):
+        make("SGD").resume(tmp_path / "new")
+
+
+def test_two_trainers_in_one_folder_are_refused(tmp_path):
+    pytest.importorskip("fcntl")
+    first = bg.Checkpoint(tmp_path)
+    first.on_start(None)
+    with pytest.raises(ValueError, match="another trainer is at work in"):
+        make("SGD", tmp_path).fit(X, T)
+    first.on_end(None)
+    make("SGD", tmp_path).fit(X, T)
+
+
+def test_a_folder_that_cannot_be_written_to_is_an_error_before_training(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    trainer = make("SGD", tmp_path / "file")
+    with pytest.raises(OSError, match="file"):
+        trainer.fit(X, T)
+    assert trainer.history.losses == []
+
+
+def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint_good(tmp_path, monkeypatch):
+    whole = make("SGD")
+    whole.fit(X, T, X, T)
+    trainer = make("SGD", tmp_path)
+    real, calls = os.fsync, []
+
+    def full(handle):
+        calls.append(handle)
+        if len(calls) > 5:
+            raise OSError(28, "No space left on device")
+        return real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        trainer.fit(X, T, X, T)
+    monkeypatch.undo()
+    assert not list(tmp_path.glob("*.unfinished"))
+    again = make("SGD", tmp_path)
+    again.resume(tmp_path)
+    assert 0 < again.epoch < 5
+    again.fit(X, T, X, T)
+    assert outcome(again) == outcome(whole)
+
+
+def test_a_checkpoint_of_an_optimizer_of_ones_own_says_what_is_missing(tmp_path):
+    class Own:
+        def update(self, params, grads):
+            """Do nothing."""
+
+    with pytest.raises(TypeError, match=r"needs an Optimizer .* got Own"):
+        bg.Trainer(plain(), Own(), callbacks=bg.Checkpoint(tmp_path), progress=False).fit(X, T)
+
+
+def test_the_checkpoint_can_be_read_by_any_tool(tmp_path):
+    trainer = make("SGD", tmp_path)
+    trainer.fit(X, T)
+    found = read_tensors(max(tmp_path.glob("*.safetensors")), sealed=True).arrays
+    np.testing.assert_array_equal(found["net/W1"], trainer.net.params["W1"])
+
+
+SCRIPT = """
+import hashlib, sys
+import numpy as np
+import brickgrad as bg
+rng = np.random.default_rng(0)
+x = rng.normal(size=(300, 20)).astype(np.float32)
+t = rng.integers(0, 3, 300)
+net = bg.MultiLayerNet(20, [30, 30], 3, dropout_ratio=0.2, use_batchnorm=True, rng=0)
+checkpoint = bg.Checkpoint(sys.argv[1], every_batches=int(sys.argv[2]))
+trainer = bg.Trainer(net, bg.Adam(), batch_size=10, epochs=int(sys.argv[3]), callbacks=checkpoint, progress=False)
+try:
+    trainer.resume(sys.argv[1])
+except FileNotFoundError:
+    pass
+print("ready", flush=True)
+history = trainer.fit(x, t)
+print(hashlib.sha256(net.vector.tobytes()).hexdigest(), sum(history.losses), len(history.losses))
+"""
+
+
+def start(folder, every, epochs):
+    command = [sys.executable, "-c", SCRIPT, str(folder), str(every), str(epochs)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n", process.stderr.read()
+    return process
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills by POSIX signals")
+def test_a_run_that_is_killed_at_random_points_ends_as_if_it_had_not(tmp_path):
+    kills = int(os.environ.get("KILLS", "6"))
+    expected = start(tmp_path / "whole", 10**6, 12).communicate()[0]
+    rng = random.Random(0)
+    done = killed = 0
+    folder = tmp_path / "0"
+    while killed < kills:
+        process = start(folder, rng.choice([1, 3, 7]), 12)
+        time.sleep(rng.uniform(0.0, 0.5))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+            process.communicate()
+            continue
+        assert process.communicate()[0] == expected
+        done += 1
+        folder = tmp_path / str(done)
+    assert start(folder, 5, 12).communicate()[0] == expected
+    print(f"{killed} kills, {done + 1} runs that came to their end")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="interrupts by POSIX signals")
+def test_ctrl_c_finishes_the_batch_saves_and_says_how_to_go_on(tmp_path):
+    expected = start(tmp_path / "whole", 10**6, 40).communicate()[0]
+    process = start(tmp_path / "cut", 10**6, 40)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate()
+    assert "KeyboardInterrupt" in error
+    assert out == ""
+    file = max((tmp_path / "cut").glob("*.safetensors"))
+    assert not file.name.endswith("batch-00000000.safetensors")
+    assert start(tmp_path / "cut", 10**6, 40).communicate()[0] == expected
+
+
+def test_ctrl_c_tells_where_it_saved(tmp_path, capsys):
+    class Press(bg.Callback):
+        def on_batch(self, trainer):
+            if len(trainer.history.losses) == 3:
+                signal.raise_signal(signal.SIGINT)
+
+    trainer = bg.Trainer(
+        plain(), bg.SGD(), batch_size=7, callbacks=[bg.Checkpoint(tmp_path), Press()], progress="lines"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, T)
+    out = capsys.readouterr().out
+    assert "interrupted; saved" in out
+    assert "trainer.resume(" in out
+    assert len(trainer.history.losses) == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

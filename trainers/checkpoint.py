@@ -1,0 +1,184 @@
+"""Checkpoint: a run saved as it goes, so that after any end it goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .batches import check_count
+from .callbacks import Callback
+from .state import put_back, take
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+KIND = "checkpoint 1"
+NAME = re.compile(r"epoch-\d{6}-batch-\d{8}\.safetensors")
+
+
+def save(trainer: Trainer, path: str | os.PathLike[str]) -> None:
+    """Write where the run stands, as one sealed file."""
+    from brickgrad.files.tensors import FORMAT, write_tensors
+
+    arrays, values = take(trainer)
+    values["versions"] = versions()
+    write_tensors(path, arrays, {FORMAT: KIND, "state": json.dumps(values)})
+
+
+def resume(trainer: Trainer, path: str | os.PathLike[str]) -> Path:
+    """Put the state of a file, or of a folder's newest good one, into the trainer; return which file it was."""
+    from brickgrad.files.errors import FileError
+
+    place = Path(path)
+    candidates = newest_first(place) if place.is_dir() else [place]
+    if not candidates:
+        raise FileNotFoundError(f"Trainer.resume: there is no checkpoint in {place}. Was the run given Checkpoint()?")
+    damaged = []
+    for file in candidates:
+        try:
+            arrays, values = _read(file)
+        except FileError as error:
+            damaged.append(str(error))
+            continue
+        put_back(trainer, arrays, values)
+        for line in (*damaged, *_differences(values["versions"])):
+            trainer.progress.say(line)
+        return file
+    raise FileError(f"Trainer.resume: no checkpoint in {place} is good: {' '.join(damaged)}")
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    from brickgrad.files.errors import FileError
+    from brickgrad.files.tensors import FORMAT, read_tensors
+
+    found = read_tensors(file, sealed=True)
+    kind = found.metadata.get(FORMAT)
+    if kind != KIND:
+        newer = "a newer brickgrad wrote it" if str(kind).startswith("checkpoint") else "it is no checkpoint"
+        raise FileError(f"{file}: must be a {KIND!r} of a trainer; it is a {kind!r}: {newer}. Nothing was loaded.")
+    return found.arrays, json.loads(found.metadata["state"])
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, the newest first."""
+    return sorted((file for file in folder.iterdir() if NAME.fullmatch(file.name)), reverse=True)
+
+
+def versions() -> dict[str, str]:
+    """What the bits of a run hang on, besides its seed."""
+    config: Any = np.show_config(mode="dicts")
+    found = config.get("Build Dependencies", {}).get("blas", {})
+    return {
+        "NumPy": np.__version__,
+        "BLAS": f"{found.get('name', 'unknown')} {found.get('version', '')}".strip(),
+        "machine": platform.machine(),
+        "BLAS threads": os.environ.get("OPENBLAS_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set")),
+    }
+
+
+def _differences(before: dict[str, str]) -> Iterator[str]:
+    """A line where the run goes on under something else than it was begun with: its last bits may then differ."""
+    now = versions()
+    changed = [f"{key} {before.get(key)} then, {value} now" for key, value in now.items() if before.get(key) != value]
+    if changed:
+        yield f"resumed under other versions, so the last bits may differ: {'; '.join(changed)}"
+
+
+class Checkpoint(Callback):
+    """Saves the run into a folder as it goes. `trainer.resume(folder)` before `fit` goes on where it stood.
+
+    The resumed run ends with the same bytes of parameters and the same history as one that was never stopped, on one
+    machine, NumPy and number of BLAS threads. The times of its epochs alone are its own.
+
+    Parameters
+        folder : str or path; made if it is not there.
+        every : int >= 1, default 1. Saves after so many epochs.
+        every_batches : int >= 1, optional. Saves after so many batches as well.
+        keep : int >= 1, default 2. How many of the newest stay.
+    Errors       ValueError: a bad setting, another trainer at work in the folder. OSError: it cannot be written to;
+                 what was saved before stays good.
+    Example
+        >>> import tempfile, brickgrad as bg
+        >>> x, t = np.array([[-1.0], [1.0]]), np.array([0, 1])
+        >>> def trainer(folder, epochs):
+        ...     net = bg.Sequential(bg.Affine(1, 2, rng=0))
+        ...     return bg.Trainer(net, bg.Adam(), epochs=epochs, callbacks=Checkpoint(folder), progress=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     history = trainer(folder, 5).fit(x, t)
+        ...     again = trainer(folder, 5)
+        ...     print(again.resume(folder).name, again.fit(x, t) == history)
+        epoch-000005-batch-00000000.safetensors True
+    """
+
+    goes_last = True
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, every: int = 1, every_batches: int | None = None, keep: int = 2
+    ) -> None:
+        check_count("Checkpoint", "every", every)
+        check_count("Checkpoint", "keep", keep)
+        if every_batches is not None:
+            check_count("Checkpoint", "every_batches", every_batches)
+        self.folder, self.every, self.every_batches, self.keep = Path(folder), every, every_batches, keep
+        self._lock: Any = None
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Make the folder and take it for this run alone."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self.folder)
+
+    def on_batch(self, trainer: Trainer) -> None:
+        """Save, if so many batches are done."""
+        if self.every_batches is not None and len(trainer.history.losses) % self.every_batches == 0:
+            self.save(trainer)
+
+    def on_epoch(self, trainer: Trainer) -> None:
+        """Save, if so many epochs are done; the last always."""
+        if trainer.epoch % self.every == 0 or trainer.epoch == trainer.last_epoch or trainer.stopped is not None:
+            self.save(trainer)
+
+    def on_interrupt(self, trainer: Trainer) -> None:
+        """Save, and say how to go on."""
+        file = self.save(trainer)
+        trainer.progress.say(f"interrupted; saved {file}. trainer.resume({str(self.folder)!r}) goes on from there.")
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Leave the folder to others."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def save(self, trainer: Trainer) -> Path:
+        """Save now, and remove the oldest beyond `keep`. Returns the file."""
+        done = trainer.batches.done if trainer.in_epoch and trainer.batches is not None else 0
+        file = self.folder / f"epoch-{trainer.epoch:06}-batch-{done:08}.safetensors"
+        save(trainer, file)
+        for old in newest_first(self.folder)[self.keep :]:
+            with contextlib.suppress(OSError):
+                old.unlink()
+        return file
+
+
+def _lock(folder: Path) -> Any:
+    """A lock on the folder that ends with the process, however that ends; None where a system has none."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    file = open(folder / ".lock", "w")  # noqa: SIM115  # open as long as the lock is to hold
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise ValueError(
+            f"Checkpoint: another trainer is at work in {folder}. Give each run a folder of its own."
+        ) from None
+    return file

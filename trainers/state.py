@@ -1,0 +1,135 @@
+"""Where a run stands, to the last bit: taken from a trainer as arrays and plain values, and put back into another.
+
+What is put back: parameters and running statistics, the optimizer's arrays and step, the state of every random
+generator, the order of the epoch and the place in it, the history, and what callbacks remember. What is not: settings.
+They are the new trainer's own, and must be those of the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brickgrad.layers import Array
+
+from .callbacks import Callback
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+Arrays = dict[str, Array]
+
+
+def take(trainer: Trainer) -> tuple[Arrays, dict[str, Any]]:
+    """The state as copies: arrays by name, and values that JSON can hold."""
+    optimizer: Any = trainer.optimizer
+    if not hasattr(optimizer, "slots") or not hasattr(trainer.net, "snapshot"):
+        lacking = trainer.net if not hasattr(trainer.net, "snapshot") else optimizer
+        raise TypeError(
+            f"Trainer.save: needs an Optimizer and a net with snapshot() and restore(); got {type(lacking).__name__}, "
+            "whose state it cannot know."
+        )
+    assert trainer.batches is not None
+    net: Any = trainer.net
+    arrays: Arrays = {f"net/{name}": array for name, array in net.snapshot().items()}
+    arrays |= {f"optimizer/{what}/{name}": slot.copy() for (name, what), slot in optimizer.slots.items()}
+    if trainer.in_epoch:
+        arrays["last"] = trainer.batches.last.copy()
+        if trainer.batches.order is not None:
+            arrays["order"] = trainer.batches.order.copy()
+    for field in fields(trainer.history):
+        arrays[f"history/{field.name}"] = np.array(getattr(trainer.history, field.name), np.float64)
+    values: dict[str, Any] = {
+        "settings": settings(trainer),
+        "n_samples": trainer.batches.n_samples,
+        "epoch": trainer.epoch,
+        "last_epoch": trainer.last_epoch,
+        "done": trainer.batches.done if trainer.in_epoch else 0,
+        "in_epoch": trainer.in_epoch,
+        "stopped": trainer.stopped,
+        "split_seed": trainer.split_seed,
+        "step": optimizer.step,
+        "lr": optimizer.lr,
+        "generators": {name: generator.bit_generator.state for name, generator in generators(trainer)},
+        "callbacks": [],
+    }
+    for number, callback in enumerate(_stateful(trainer)):
+        own_arrays, own_values = callback.state()
+        arrays |= {f"callback/{number}/{name}": array for name, array in own_arrays.items()}
+        values["callbacks"].append({"kind": type(callback).__name__, **own_values})
+    return arrays, values
+
+
+def put_back(trainer: Trainer, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
+    """Put a state back; ValueError, and nothing changed, where it is not one of such a trainer."""
+    optimizer: Any = trainer.optimizer
+    here = settings(trainer)
+    differ = [f"{key} is {here[key]!r}, and was {values['settings'].get(key)!r}" for key in here]
+    differ = [line for key, line in zip(here, differ, strict=True) if here[key] != values["settings"].get(key)]
+    if differ:
+        raise ValueError(f"Trainer.resume: the run must be the same as the one that was saved; {'; '.join(differ)}.")
+    known = dict(generators(trainer))
+    if known.keys() != values["generators"].keys() or len(values["callbacks"]) != len(_stateful(trainer)):
+        raise ValueError("Trainer.resume: the layers' generators and the callbacks must be those of the run saved.")
+    for name, generator in known.items():
+        if generator.bit_generator.state["bit_generator"] != values["generators"][name]["bit_generator"]:
+            raise ValueError(f"Trainer.resume: the generator of {name} must be of the kind that was saved.")
+    net: Any = trainer.net
+    net.restore(_under("net/", arrays))  # the last thing that can fail for what the file holds
+    optimizer.slots = {}
+    for key, array in _under("optimizer/", arrays).items():
+        what, _, name = key.partition("/")
+        optimizer.slots[name, what] = array.copy()
+    optimizer.step, optimizer._lr = values["step"], values["lr"]
+    for field in fields(trainer.history):
+        kind = int if field.name == "epoch_batches" else float
+        setattr(trainer.history, field.name, [kind(value) for value in arrays[f"history/{field.name}"]])
+    for name, generator in known.items():
+        generator.bit_generator.state = values["generators"][name]
+    for number, (callback, kept) in enumerate(zip(_stateful(trainer), values["callbacks"], strict=True)):
+        own = {key: value for key, value in kept.items() if key != "kind"}
+        callback.set_state({name: a.copy() for name, a in _under(f"callback/{number}/", arrays).items()}, own)
+    trainer.epoch, trainer.last_epoch = values["epoch"], values["last_epoch"]
+    trainer.stopped, trainer.split_seed = values["stopped"], values["split_seed"]
+    order = arrays["order"].copy() if "order" in arrays else None
+    place = (order, arrays["last"].copy(), values["done"]) if values["in_epoch"] else None
+    trainer.resume_from(values["n_samples"], place)
+
+
+def settings(trainer: Trainer) -> dict[str, Any]:
+    """What must be the same for a run to go on as it would have."""
+    optimizer: Any = trainer.optimizer
+    lr = f"lr={optimizer.lr:g}"
+    return {
+        "net": type(trainer.net).__name__,
+        "optimizer": str(optimizer) if optimizer.schedule is not None else str(optimizer).replace(lr, "lr=…", 1),
+        "batch_size": int(trainer.batch_size),
+        "sampling": trainer.sampling,
+        "validation": trainer.validation,
+        "augment": None if trainer.augment is None else str(trainer.augment)[:80].split(" at 0x")[0],
+        "accuracy_samples": None if trainer.accuracy_samples is None else int(trainer.accuracy_samples),
+        "callbacks": [type(callback).__name__ for callback in _stateful(trainer)],
+    }
+
+
+def generators(trainer: Trainer) -> Iterator[tuple[str, np.random.Generator]]:
+    """Every random generator that a run draws from, by name."""
+    yield "trainer", trainer.rng
+    for number, child in enumerate(trainer.children):
+        yield f"child {number}", child
+    graph: Any = getattr(trainer.net, "graph", None)
+    for name, leaf in graph.named_leaves() if graph is not None else []:
+        for attribute, value in vars(leaf).items():
+            if isinstance(value, np.random.Generator):
+                yield f"{name}.{attribute}", value
+
+
+def _stateful(trainer: Trainer) -> list[Callback]:
+    return [callback for callback in trainer.callbacks if isinstance(callback, Callback)]
+
+
+def _under(prefix: str, arrays: Mapping[str, Array]) -> Arrays:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
