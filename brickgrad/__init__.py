@@ -134,6 +134,7 @@ from .trainers import (
     Trial,
     Uniform,
     WarmUp,
+    Watch,
     gradient_descent,
     random_search,
 )
@@ -231,6 +232,7 @@ __all__ = [
     "TwoLayerNet",
     "Uniform",
     "WarmUp",
+    "Watch",
     "check_layer",
     "col2im",
     "contract_tests",

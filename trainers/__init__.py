@@ -10,6 +10,7 @@ from .protocol import TrainableNet
 from .schedules import CosineDecay, ExponentialDecay, Schedule, StepDecay, WarmUp
 from .search import Search, Trial, random_search
 from .trainer import Trainer
+from .watch import Watch
 
 __all__ = [
     "SGD",
@@ -36,6 +37,7 @@ __all__ = [
     "Trial",
     "Uniform",
     "WarmUp",
+    "Watch",
     "gradient_descent",
     "random_search",
 ]
