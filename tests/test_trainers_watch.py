@@ -233,9 +233,11 @@ def test_watch_puts_the_graph_back_as_it_was_also_after_an_error():
         net = nested()
         graphs = [part for part in net.graph.parts() if isinstance(part, bg.Graph)]
         assert len(graphs) == 2
+        memories = [graph.memory for graph in graphs]
         watch = fit(net, x, T)
         assert hasattr(watch, "error") == (x is not X)
         assert [graph.keep for graph in graphs] == [False, False]
+        assert [graph.memory for graph in graphs] == memories
         assert net.graph.memory.saved is None or net.graph.memory.saved.values is None
 
 
@@ -371,9 +373,11 @@ def test_watch_of_data_with_nan_says_so_and_a_run_after_it_does_not():
     bad[7] = np.nan
     net = bg.TwoLayerNet(4, 6, 3, rng=0)
     trainer = bg.Trainer(net, bg.SGD(lr=0.1), batch_size=200, callbacks=watch, progress=False)
+    trainer.epochs = 1
+    trainer.fit(X, T)
     with pytest.raises(ValueError, match="holds NaN"):
         trainer.fit(bad, T)
-    assert watch.warnings[0].startswith("Run broken off, since step 1: ")
+    assert watch.warnings[0].startswith("Run broken off, since step 2: ")
     assert "x_train[7]" in watch.warnings[0]
     trainer.fit(X, T)
     assert watch.warnings == []

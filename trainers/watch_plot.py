@@ -68,7 +68,7 @@ def _draw_curves(watch: Watch, panels: list[Any]) -> None:
     if max(losses) > 100 * min(losses) > 0:
         loss.set_yscale("log")
     else:
-        loss.set_ylim(min(0, *losses), None)
+        loss.set_ylim(min(0, *losses), 1.08 * max(losses) or None)
     _title(loss, "Loss", "should fall", "mean since the look before")
     _draw_lines(gradient, watch, layers or weights, "gradient")
     where = "that comes back to each layer with weights" if layers else "of the weights"
@@ -85,6 +85,9 @@ def _draw_curves(watch: Watch, panels: list[Any]) -> None:
     _title(size, "Size of the weights", "should change slowly", "‖W‖")
     for panel in panels:
         panel.set_xlabel("step")
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        if len(watch.looks) == 1:
+            panel.set_xlim(watch.steps[0] - 1, watch.steps[0] + 1)
         panel.grid(alpha=0.3)
 
 
@@ -198,7 +201,7 @@ def _colors(count: int) -> list[Any]:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 165, subsequent_indent="    ")
+    return textwrap.wrap(text, 175, subsequent_indent="    ")
 
 
 def _pyplot() -> Any:
