@@ -461,6 +461,7 @@ def test_watch_plot_draws_the_record_and_the_warnings_and_shows_nothing(monkeypa
     assert "affine2.W is 0" in lines_of(update)
     np.testing.assert_array_equal(lines_of(dead)["relu1"], [1.0, 1.0])
     assert [ax.get_title() for ax in rest] == ["relu1: 100% are 0", "affine1.W", "affine2.W", ""]
+    assert [max(patch.get_data().values) for patch in rest[1].patches] == [1.0, 1.0]
     said = " ".join(rest[-1].texts[0].get_text().split())
     assert said == watch.warnings[0]
     figure.canvas.draw()

@@ -27,7 +27,8 @@ def draw(watch: Watch) -> Any:
 
     Top: the loss; the gradient that reaches each layer with weights; each weight's update beside its norm. Middle: the
     deviation of each layer's outputs, the share of them that learns nothing, the norm of the weights. Below:
-    histograms of outputs and weights, at the first look in grey and at the last in blue. At the foot, the warnings.
+    histograms of outputs and weights, at the first look in grey and at the last in blue,
+    each as high as its own peak. At the foot, the warnings.
 
     Returns      matplotlib Figure
     Errors       ImportError: matplotlib is not installed. ValueError: there are no looks yet
@@ -145,7 +146,7 @@ def _draw_histograms(ax: Any, watch: Watch, name: str) -> None:
     """The first look's histogram as a grey line, the last one's filled."""
     looks = [look.layers.get(name) or look.params[name] for look in (watch.looks[0], watch.looks[-1])]
     for look, color, fill in zip(looks, (_FIRST, _LAST), (False, True), strict=True):
-        ax.stairs(*_density(look.histogram), color=color, fill=fill, alpha=0.6 if fill else 1.0, linewidth=1.2)
+        ax.stairs(*_outline(look.histogram), color=color, fill=fill, alpha=0.6 if fill else 1.0, linewidth=1.2)
     last = looks[-1]
     notes = f": {last.zeros:.0%} are 0" if isinstance(last, LayerLook) else ""
     if isinstance(last, LayerLook) and last.saturated >= 0:
@@ -158,13 +159,13 @@ def _draw_histograms(ax: Any, watch: Watch, name: str) -> None:
         ax.set_ylabel(f"{of}\ngrey: step {watch.steps[0]}\nblue: step {watch.steps[-1]}", fontsize=8)
 
 
-def _density(histogram: Histogram) -> tuple[Array, Array]:
-    """Shares per unit of the axis, so that narrow and wide histograms have one area; one value is a thin column."""
+def _outline(histogram: Histogram) -> tuple[Array, Array]:
+    """Heights, the highest 1: a wide histogram must not vanish beside a narrow one. One value is a thin column."""
     edges = histogram.edges
     if not edges[-1] > edges[0]:
         half = max(1e-3, 1e-3 * abs(histogram.low))
         edges = np.linspace(histogram.low - half, histogram.low + half, len(edges))
-    return histogram.counts / max(1, histogram.counts.sum()) / np.diff(edges), edges
+    return histogram.counts / max(1, histogram.counts.max()), edges
 
 
 def _all_layers(watch: Watch) -> dict[str, LayerLook]:
