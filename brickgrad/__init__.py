@@ -136,6 +136,7 @@ from .trainers import (
     Trial,
     Uniform,
     WarmUp,
+    Watch,
     gradient_descent,
     random_search,
 )
@@ -235,6 +236,7 @@ __all__ = [
     "TwoLayerNet",
     "Uniform",
     "WarmUp",
+    "Watch",
     "check_layer",
     "col2im",
     "contract_tests",

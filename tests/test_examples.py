@@ -85,6 +85,19 @@ SCRIPTS = {
         ["learning_curves.png", "test_digits.png"],
     ),
     "train_numerically.py": (["--steps", "2"], ["times slower"], []),
+    "watch_learning.py": (
+        ["--limit", "1000", "--epochs", "1", "--every", "3"],
+        [
+            "healthy",
+            "no warnings",
+            "Vanishing gradients, since step 1: ",
+            "Saturated activations, since step 1: ",
+            "Dead ReLUs, since step ",
+            "Exploding gradients, since step 1: ",
+            "Updates too small, since step 4: ",
+        ],
+        [f"watch_{case}.png" for case in ("healthy", "vanishing", "saturated", "dead", "exploding", "slow")],
+    ),
 }
 
 

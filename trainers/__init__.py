@@ -11,6 +11,7 @@ from .protocol import TrainableNet
 from .schedules import CosineDecay, ExponentialDecay, Schedule, StepDecay, WarmUp
 from .search import Search, Trial, random_search
 from .trainer import Trainer
+from .watch import Watch
 
 __all__ = [
     "SGD",
@@ -38,6 +39,7 @@ __all__ = [
     "Trial",
     "Uniform",
     "WarmUp",
+    "Watch",
     "gradient_descent",
     "random_search",
 ]
