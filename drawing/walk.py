@@ -58,8 +58,16 @@ def walk(graph: Graph, scene: Scene) -> list[State]:
     said = f"The gradient that comes in at the output: {', '.join(outputs)}. From here on the walk goes back."
     states.append(State("", "", "The way back", lines=[said]))
     for index, step in reversed(list(enumerate(steps))):
-        states.append(State(items[index], "backward", _name(step), step.where, _backward(step, run, index)))
+        states.append(State(items[index], "backward", _name(step), step.where, _backward(graph, step, run, index)))
     return states
+
+
+def _source(graph: Graph, slot: int) -> str:
+    """What an edge is called by: the brick or the input that it comes out of."""
+    made = next((step.name for step in graph.wiring.steps if slot in step.writes), None)
+    if made is not None:
+        return made
+    return graph.inputs[graph.wiring.inputs.index(slot)].name if slot in graph.wiring.inputs else "constant"
 
 
 def _name(step: Step) -> str:
@@ -71,8 +79,8 @@ def _forward(step: Step, run: Run) -> list[str]:
     return [live(line, names_of(step, run.values, None)) for line in formulas(step.layer).forward]
 
 
-def _backward(step: Step, run: Run, index: int) -> list[str]:
-    """What the brick hands to each of its inputs and to its parameters; and where several bricks add up, the sum."""
+def _backward(graph: Graph, step: Step, run: Run, index: int) -> list[str]:
+    """What the brick hands to each edge in front of it, by the chain rule, and to its parameters; and what adds up."""
     assert run.grads is not None
     assert run.values is not None
     handed = run.handed[index] if run.handed is not None else None
@@ -83,9 +91,11 @@ def _backward(step: Step, run: Run, index: int) -> list[str]:
     for name, slot, gradient in zip(input_names(step.layer, len(step.reads)), step.reads, handed, strict=False):
         if gradient is None:
             continue
+        source = _source(graph, slot)
         lines.append(live(backward_of(step.layer, name), names | {f"d{name}": gradient}))
+        lines.append(f"    chain rule: ∂L/∂{source} = ∂L/∂{step.name} · ∂{step.name}/∂{source}")
         if not np.array_equal(gradient, run.grads[slot]):
-            lines.append(f"    with what other bricks hand to the same edge: {describe(run.grads[slot])}")
+            lines.append(f"    and with what other bricks hand to the same edge: {describe(run.grads[slot])}")
     if not hasattr(step.layer, "wiring"):
         for key, gradient in step.layer.grads.items():
             lines.append(live(backward_of(step.layer, key), names | {f"d{key}": gradient}))

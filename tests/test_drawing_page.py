@@ -80,7 +80,8 @@ def test_the_page_steps_through_the_apple_graph_and_shows_the_texts_numbers(tmp_
     assert sorted(back["grads"]) == sorted(["1", "1.1", "200"])
     assert sorted(end["grads"]) == sorted(["1", "1.1", "200", "2.2", "110"])
     assert "2.2" in end["lines"]
-    assert "110" in end["lines"]
+    assert "dy = dz · x = 1.1 · 100 = 110" in end["lines"]
+    assert "chain rule: ∂L/∂count = ∂L/∂mul1 · ∂mul1/∂count" in end["lines"]
     assert end["count"] == "6 / 6"
 
 
