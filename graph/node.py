@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from brickgrad.layers import Add, Div, Layer, Mul, Neg, Pow, Sub
+from brickgrad.layers import Add, Div, Layer, Mul, Neg, Pow, Slice, Sub
 
 
 class Node:
     """A value in a graph to be: the output of a layer called on other nodes.
 
-    Nodes add, subtract, multiply, divide and take powers with each other and with numbers: `a * b + c`, `x ** 2`.
+    Nodes add, subtract, multiply, divide and take powers with each other and with numbers: `a * b + c`, `x ** 2`; and
+    `x[:, 0]` is a part of one.
 
     Attributes
         call : the Call it comes out of; None for an Input or a Constant.
@@ -74,6 +75,12 @@ class Node:
 
     def __neg__(self) -> Any:
         return Neg()(self)
+
+    def __getitem__(self, key: Any) -> Any:
+        return Slice(*(key if isinstance(key, tuple) else (key,)))(self)
+
+    def __iter__(self) -> Any:
+        raise TypeError(f"{self!r} has no length until its graph runs. Cut it apart with Split(n)(node).")
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self!r} has no value until its graph runs, so it is neither true nor false.")

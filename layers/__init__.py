@@ -25,7 +25,7 @@ from .normalization import BatchNormalization, LayerNormalization
 from .pooling import AveragePooling, GlobalAveragePooling, MaxPooling
 from .rectifiers import ELU, GELU, LeakyReLU, Softplus, Swish
 from .reductions import Mean, Sum
-from .shape import Concat, Flatten, Reshape, Transpose
+from .shape import Concat, Flatten, Reshape, Slice, Split, Transpose
 
 __all__ = [
     "ELU",
@@ -61,9 +61,11 @@ __all__ = [
     "Reshape",
     "Sigmoid",
     "SigmoidWithLoss",
+    "Slice",
     "Softmax",
     "SoftmaxWithLoss",
     "Softplus",
+    "Split",
     "Step",
     "Sub",
     "Sum",

@@ -1,8 +1,10 @@
-"""Bricks that only move entries: Flatten, Reshape, Transpose, Concat."""
+"""Bricks that only move entries: Flatten, Reshape, Transpose, Concat, Split, Slice."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -155,3 +157,96 @@ class Concat(Layer):
         """Return each input's part of dy."""
         ends = np.cumsum([shape[self.axis] for shape in self.saved])[:-1]
         return tuple(part.copy() for part in np.split(dy, ends, axis=self.axis))
+
+
+class Split(Layer):
+    """Cut an array into parts along an axis; the gradients are joined again.
+
+        y = x cut apart        dx = the dy side by side
+
+    Parameters
+        parts : int, how many parts of one length; or the list of their lengths.
+        axis : int, default -1. The axis to cut along.
+    Shapes       x -> one y for each part, alike but along the axis; dx as x
+    Dtype        any float; the outputs' is the input's
+    Errors       ValueError: no such axis, or a length that the parts do not fill
+    Example
+        >>> split = Split([1, 2])
+        >>> split.forward(np.array([1.0, 2.0, 3.0]))
+        (array([1.]), array([2., 3.]))
+        >>> split.backward(np.array([10.0]), np.array([20.0, 30.0]))
+        array([10., 20., 30.])
+    """
+
+    def __init__(self, parts: int | Sequence[int], axis: int = -1, name: str | None = None) -> None:
+        super().__init__(name)
+        sizes = [parts] if isinstance(parts, int) else list(parts)
+        least = 1 if isinstance(parts, int) else 0
+        whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= least for n in sizes)
+        if not whole or not sizes:
+            raise ValueError(
+                f"{self.title}: parts must be a number of at least 1, or a list of lengths; got {parts!r}."
+            )
+        self.lengths = None if isinstance(parts, int) else [int(n) for n in sizes]
+        self.n_outputs = int(parts) if isinstance(parts, int) else len(sizes)
+        self.axis = axis
+
+    def forward(self, x: Array) -> tuple[Array, ...]:
+        """Return the parts."""
+        length = x.shape[self.axis] if -x.ndim <= self.axis < x.ndim else -1
+        fits = length % self.n_outputs == 0 if self.lengths is None else sum(self.lengths) == length
+        if length < 0 or not fits:
+            wanted = f"{self.n_outputs} parts of one length" if self.lengths is None else f"parts of {self.lengths}"
+            raise ValueError(f"{self.title}.forward: axis {self.axis} of x must fill {wanted}; got {x.shape}.")
+        lengths = self.lengths or [length // self.n_outputs] * self.n_outputs
+        return tuple(part.copy() for part in np.split(x, np.cumsum(lengths)[:-1], axis=self.axis))
+
+    def backward(self, *dys: Array) -> Array:
+        """Return the parts' gradients joined."""
+        return np.concatenate(dys, axis=self.axis)
+
+
+class Slice(Layer):
+    """Take a part of an array by its place, as NumPy's indexing does; `node[:, 0]` in a graph is this brick.
+
+        y = x[key]        dx = dy at those places, 0 at all others
+
+    Parameters
+        key : ints, slices and `...`, one for each axis from the first.
+    Shapes       x -> y as NumPy's x[key]; dx as x
+    Dtype        any float; the output's is the input's
+    Errors       TypeError: a key of anything else. ValueError: x has no such place
+    Example
+        >>> first = Slice(slice(None), 0)
+        >>> first.forward(np.array([[1.0, 2.0], [3.0, 4.0]]))
+        array([1., 3.])
+        >>> first.backward(np.array([10.0, 30.0]))
+        array([[10.,  0.],
+               [30.,  0.]])
+    """
+
+    def __init__(self, *key: Any, name: str | None = None) -> None:
+        super().__init__(name)
+        for part in key:
+            known = isinstance(part, int | np.integer | slice) and not isinstance(part, bool)
+            if not known and part is not Ellipsis:
+                raise TypeError(f"{self.title}: key must be of whole numbers, slices and ...; got {part!r:.60}.")
+        self.key = key
+
+    def forward(self, x: Array) -> Array:
+        """Return x[key]."""
+        try:
+            y = x[self.key]
+        except IndexError as error:
+            raise ValueError(
+                f"{self.title}.forward: x must have the places {self.key}; got {x.shape}: {error}."
+            ) from None
+        self.saved = x.shape
+        return self.fresh(y)
+
+    def backward(self, dy: Array) -> Array:
+        """Return dy at its places, with zeros around it."""
+        dx = self.buffer("dx", self.saved, dy.dtype)
+        dx[...] = 0
+        dx[self.key] = dy
+        return dx

@@ -373,6 +373,11 @@ def new_order(case: Case) -> dict[str, Any]:
     return {"axes": ((2, 1, 0), (0, 2, 1), (2, 0, 1), (1, 2, 0))[case.variant]}
 
 
+def slice_key(case: Case) -> dict[str, Any]:
+    keys = ((slice(None), 0), (slice(None, None, 2),), (slice(None), slice(1, None), -1), (slice(None), slice(0, 0)))
+    return {"key": keys[case.variant]}
+
+
 def make_transpose(case: Case, dtype: Any) -> bg.Layer:
     """The order written out, counted from the end, or left to be the reverse."""
     axes = new_order(case)["axes"]
@@ -501,6 +506,7 @@ LAYERS = [
         reuses=frozenset({"dx"}),
     ),
     Entry("Transpose", make_transpose, blocks, references.transpose, new_order, exact=True),
+    Entry("Slice", lambda case, dtype: bg.Slice(*slice_key(case)["key"]), blocks, references.slice_of, slice_key, True),
     Entry("Flatten", simple(bg.Flatten), images, references.reshape, flat_shape, exact=True),
     Entry("Reshape", make_reshape, unshaped, references.reshape, lambda case: {"shape": new_shape(case)}, exact=True),
     Entry("Concat", lambda case, dtype: bg.Concat(**concat_axis(case)), parts, references.concat, concat_axis, True),

@@ -436,6 +436,42 @@ def _transpose_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, a
 transpose = Reference(_transpose_forward, _transpose_backward)
 
 
+def _chosen(size: int, part: int | slice) -> list[int]:
+    """The places along an axis that a part of a key takes."""
+    return [part % size] if isinstance(part, int) else list(range(*part.indices(size)))
+
+
+def _slice_pairs(shape: Index, key: tuple[int | slice, ...]) -> tuple[Index, list[tuple[Index, Index]]]:
+    """The shape of x[key], and for each of its entries the one of x that it is."""
+    whole = (*key, *(slice(None) for _ in shape[len(key) :]))
+    lists = [_chosen(size, part) for size, part in zip(shape, whole, strict=True)]
+    kept = [axis for axis, part in enumerate(whole) if not isinstance(part, int)]
+    pairs = []
+    for index in np.ndindex(tuple(map(len, lists))):
+        pairs.append(
+            (tuple(index[axis] for axis in kept), tuple(taken[i] for taken, i in zip(lists, index, strict=True)))
+        )
+    return tuple(len(lists[axis]) for axis in kept), pairs
+
+
+def _slice_forward(params: dict[str, Any], x: np.ndarray, key: tuple[int | slice, ...]) -> np.ndarray:
+    shape, pairs = _slice_pairs(x.shape, key)
+    y = np.zeros(shape)
+    for to, place in pairs:
+        y[to] = x[place]
+    return y
+
+
+def _slice_backward(params: dict[str, Any], dy: np.ndarray, x: np.ndarray, key: tuple[int | slice, ...]) -> Any:
+    dx = np.zeros(x.shape)
+    for to, place in _slice_pairs(x.shape, key)[1]:
+        dx[place] = dy[to]
+    return (dx,), {}
+
+
+slice_of = Reference(_slice_forward, _slice_backward)
+
+
 # Images ---------------------------------------------------------------------------------------------------------------
 
 

@@ -160,3 +160,61 @@ def test_transpose_of_another_number_of_axes_is_value_error_with_the_shape(shape
     with pytest.raises(ValueError, match="axes") as error:
         bg.Transpose(-1, 0, name="t").forward(np.ones(shape))
     assert str(error.value) == f"Transpose[t].forward: x must have 2 axes, to be put as (1, 0); got {shape}."
+
+
+def test_split_cuts_and_its_gradient_joins():
+    x = np.arange(12.0).reshape(2, 6)
+    for parts, lengths in ((3, [2, 2, 2]), ([1, 0, 5], [1, 0, 5])):
+        split = bg.Split(parts)
+        ys = split.forward(x)
+        assert [y.shape for y in ys] == [(2, n) for n in lengths]
+        np.testing.assert_array_equal(np.concatenate(ys, axis=1), x)
+        np.testing.assert_array_equal(split.backward(*ys), x)
+    assert [y.shape for y in bg.Split(2, axis=0).forward(x)] == [(1, 6), (1, 6)]
+    assert bg.gradcheck(bg.Split([2, 4]), x, rng=0)
+
+
+@pytest.mark.parametrize("parts", [0, -1, [], [1, -1], [1.5], True])
+def test_split_of_bad_parts_raises_value_error(parts):
+    with pytest.raises(ValueError, match="Split: parts must be a number of at least 1, or a list of lengths"):
+        bg.Split(parts)
+
+
+def test_split_that_does_not_fit_raises_value_error():
+    with pytest.raises(ValueError, match=r"axis -1 of x must fill 4 parts of one length; got \(2, 6\)"):
+        bg.Split(4).forward(np.zeros((2, 6)))
+    with pytest.raises(ValueError, match=r"must fill parts of \[1, 2\]; got \(2, 6\)"):
+        bg.Split([1, 2]).forward(np.zeros((2, 6)))
+    with pytest.raises(ValueError, match=r"axis 3 of x"):
+        bg.Split(2, axis=3).forward(np.zeros((2, 6)))
+
+
+@pytest.mark.parametrize("parts", [3, [1, 5], [2, 0, 4]], ids=str)
+def test_split_keeps_the_whole_contract_of_a_layer(parts):
+    report = bg.check_layer(lambda: bg.Split(parts), np.arange(12.0).reshape(2, 6) / 7, rng=0)
+    assert report, str(report)
+
+
+def test_split_shares_no_memory_with_its_input():
+    x = np.zeros((2, 4))
+    for y in bg.Split(2).forward(x):
+        y += 1
+    assert not x.any()
+
+
+def test_slice_of_bad_keys_raises():
+    with pytest.raises(TypeError, match="key must be of whole numbers, slices and"):
+        bg.Slice([0, 1])
+    with pytest.raises(TypeError, match="key must be"):
+        bg.Slice(None)
+    with pytest.raises(ValueError, match=r"x must have the places \(slice\(None, None, None\), 5\); got \(2, 3\)"):
+        bg.Slice(slice(None), 5).forward(np.zeros((2, 3)))
+
+
+def test_indexing_a_node_is_a_slice():
+    x = bg.Input("x", (3,))
+    graph = bg.Graph(x, x[:, 0] * x[:, 1] + x[..., 2])
+    assert graph.forward(np.array([[2.0, 3.0, 4.0]])).tolist() == [10.0]
+    assert graph.backward(np.array([1.0])).tolist() == [[3.0, 2.0, 1.0]]
+    with pytest.raises(TypeError, match=r"Cut it apart with Split"):
+        list(x)
