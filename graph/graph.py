@@ -13,9 +13,11 @@ import numpy as np
 
 from brickgrad.layers import Array, ArrayDict, Layer, Memory
 
+from .cut import cut
 from .node import Input, Node
 from .run import Run, SharedTotals, Sums
 from .shapes import infer_shapes, unsized_again_after_errors
+from .summary import table
 from .wiring import Step, wire
 
 
@@ -216,6 +218,34 @@ class Graph(Layer):
         if run.grads is None:
             raise RuntimeError(f"{self.title}.grad: there are no gradients yet. Call backward first.")
         return run.grads[slot]
+
+    def subgraph(self, inputs: Node | str | Sequence[Node | str], outputs: Node | str | Sequence[Node | str]) -> Graph:
+        """A part of this graph as a graph of its own, on the same layers, so that both share all parameters.
+
+        Inputs may be any values in the graph: what leads to them is left out. Layers keep their names.
+
+        Parameters
+            inputs, outputs : nodes of this graph, or names of its inputs and layers, one or a list of them.
+        Errors       ValueError: no such node or name; an input that is needed and was not given, or reaches no output
+        Example
+            >>> import brickgrad as bg
+            >>> x = bg.Input("x", (4,))
+            >>> code = bg.Affine(4, 2, name="encoder", rng=0)(x)
+            >>> whole = bg.Graph(x, bg.Affine(2, 4, name="decoder", rng=1)(code))
+            >>> decoder = whole.subgraph("encoder", "decoder")
+            >>> decoder.forward(np.zeros((1, 2))).shape, list(decoder.params)
+            ((1, 4), ['decoder.W', 'decoder.b'])
+        """
+        return cut(self, inputs, outputs)
+
+    def summary(self, batch: int = 1) -> str:
+        """A table of the layers: name, kind, output, parameters, multiply-adds and bytes of the outputs for a batch.
+
+        Multiply-adds are those of matrix products and convolutions in one forward; what goes entry by entry counts
+        none. Shapes that are not known before a run are "?", and count for nothing in the totals. Layers that stand at
+        several places have their parameters counted once.
+        """
+        return table(self.title, self, batch)
 
     def draw(
         self,

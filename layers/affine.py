@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -90,6 +92,10 @@ class Affine(Layer):
             y += self.params["b"].astype(x.dtype, copy=False)
         self.saved = x, W
         return y
+
+    def multiply_adds(self, inputs: Sequence[tuple[int, ...]], outputs: Sequence[tuple[int, ...]]) -> int:
+        """n_in for each entry of the output."""
+        return math.prod(outputs[0]) * inputs[0][-1]
 
     def backward(self, dy: Array) -> Array | None:
         """Return dx; set grads W and b."""

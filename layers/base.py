@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -140,6 +140,13 @@ class Layer:
     @saved.setter
     def saved(self, value: Any) -> None:
         self.memory.saved = value
+
+    def multiply_adds(self, inputs: Sequence[tuple[int, ...]], outputs: Sequence[tuple[int, ...]]) -> int:
+        """How many products, each added to a sum, a forward takes for inputs and outputs of these shapes.
+
+        Only matrix products and convolutions count; 0, the default, is for all that goes entry by entry.
+        """
+        return 0
 
     def wants(self, index: int) -> bool:
         """Whether the gradient of input `index` is needed; where it is not, backward may return None for it."""

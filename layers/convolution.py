@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -106,6 +108,10 @@ class Convolution(Layer):
         correlate(x, W, b, grid, self.groups, y, self.buffer)
         self.saved = x, W, grid
         return y
+
+    def multiply_adds(self, inputs: Sequence[tuple[int, ...]], outputs: Sequence[tuple[int, ...]]) -> int:
+        """FH · FW · C / groups for each entry of the output; padding counts, for it is multiplied as well."""
+        return math.prod(outputs[0]) * math.prod(self.windows.size) * inputs[0][1] // self.groups
 
     def backward(self, dy: Array) -> Array | None:
         """Return dx; set grads W and b."""

