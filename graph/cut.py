@@ -16,9 +16,8 @@ Place = Node | str
 
 def cut(graph: Graph, inputs: Place | Sequence[Place], outputs: Place | Sequence[Place]) -> Graph:
     """The steps that lead from `inputs` to `outputs`, joined anew; see Graph.subgraph."""
-    froms = [_slot(graph, place) for place in (inputs if isinstance(inputs, list | tuple) else [inputs])]
-    many = isinstance(outputs, list | tuple)
-    to = [_slot(graph, place) for place in (outputs if isinstance(outputs, list | tuple) else [outputs])]
+    many = not isinstance(outputs, Node | str)
+    froms, to = ([_slot(graph, place) for place in _several(places)] for places in (inputs, outputs))
     nodes: dict[int, Node] = {slot: _input(graph, slot) for slot in froms}
     origins: dict[Call, Step] = {}
     for step in _needed(graph, set(froms), to):
@@ -38,6 +37,10 @@ def cut(graph: Graph, inputs: Place | Sequence[Place], outputs: Place | Sequence
             step = next(step for step in part.wiring.steps if part.wiring.slots[node] in step.writes)
             step.name = origins[node.call].name  # so that its parameters keep their names
     return part
+
+
+def _several(places: Place | Sequence[Place]) -> Sequence[Place]:
+    return [places] if isinstance(places, Node | str) else places
 
 
 def _slot(graph: Graph, place: Place) -> int:

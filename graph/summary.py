@@ -18,7 +18,7 @@ Shape = tuple[int, ...] | None
 
 def table(title: str, graph: Graph, batch: int) -> str:
     """A line for each layer, those of graphs inside indented under theirs; totals; and what shares parameters."""
-    rows = [HEAD]
+    rows: list[tuple[str, ...]] = [HEAD]
     seen: dict[int, str] = {}
     notes: list[str] = []
     total = [0, 0, 0]

@@ -66,6 +66,7 @@ def test_wheel_holds_every_module_the_data_and_nothing_else(built):
         licences = [Path(name).name for name in wheel.namelist() if "/licenses/" in name]
     expected = {"brickgrad/__init__.py", "brickgrad/py.typed"}
     expected |= {f"brickgrad/{part}/{file.name}" for part in PARTS for file in (ROOT / part).glob("*.py")}
+    expected |= {f"brickgrad/drawing/stepper.{kind}" for kind in ("html", "css", "js")}
     expected |= {f"brickgrad/datasets/data/{name}" for name in DATA}
     expected |= {f"brickgrad/{file.name}" for file in (ROOT / "brickgrad").glob("*.py")}
     assert names == expected

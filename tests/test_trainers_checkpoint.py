@@ -25,7 +25,9 @@ class StoppedError(Exception):
 
 
 class StopAt(bg.Callback):
-    """Ends a run after so many batches."""
+    """Ends a run after so many batches, when a checkpoint that stands before it has been written."""
+
+    goes_last = True
 
     def __init__(self, batches):
         self.batches = batches
