@@ -31,7 +31,7 @@ def cut(graph: Graph, inputs: Place | Sequence[Place], outputs: Place | Sequence
         nodes |= zip(step.writes, call.outputs, strict=True)
     starts = [node for slot in froms if isinstance(node := nodes[slot], Input)]
     ends = [nodes[slot] for slot in to]
-    part = type(graph)(starts, ends if many else ends[0], keep=graph.keep, name=graph.name)
+    part = type(graph)(starts, ends if many else ends[0], keep=graph.keep, allow_unused=True, name=graph.name)
     for node in part.wiring.slots:
         if node.call is not None:
             step = next(step for step in part.wiring.steps if part.wiring.slots[node] in step.writes)

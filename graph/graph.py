@@ -31,8 +31,10 @@ class Graph(Layer):
         inputs : Input, or a list of them.
         outputs : node, or a list of them: then forward gives a tuple.
         keep : bool, default True. Whether every edge's value and gradient is kept for `value` and `grad`.
+        allow_unused : bool, default False. Whether values that are made of this graph's may be read by nothing.
         name : str, optional.
-    Errors       ValueError: an input is missing or reaches no output, a circle, a name twice, shapes that do not fit
+    Errors       ValueError: an input is missing, stands twice or reaches no output, a circle, a name twice, a value
+                 that nothing reads, shapes that do not fit: each with the names, the places and the graph around it
     Example
         >>> import brickgrad as bg
         >>> apple, count, tax = bg.Input("apple"), bg.Input("count"), bg.Input("tax")
@@ -52,6 +54,7 @@ class Graph(Layer):
         outputs: Node | Sequence[Node],
         *,
         keep: bool = True,
+        allow_unused: bool = False,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -60,7 +63,7 @@ class Graph(Layer):
         self.outputs = tuple(outputs) if isinstance(outputs, list | tuple) else (outputs,)
         self.keep = keep
         self.n_outputs = len(self.outputs)
-        self.wiring = wire(self.title, self.inputs, self.outputs)
+        self.wiring = wire(self.title, self.inputs, self.outputs, allow_unused)
         self.input_names = tuple(x.name for x in self.inputs)
         self.arity = (len(self.inputs), len(self.inputs))
         self.integer_inputs = tuple(x.name for x in self.inputs if x.takes_integers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ class Node:
     Attributes
         call : the Call it comes out of; None for an Input or a Constant.
         where : str, the file and line that made it.
+        is_output : bool, whether some graph has it as an output.
     """
 
     __array_ufunc__ = None  # so that `array * node` asks the node, and not NumPy, what to do
@@ -28,6 +30,13 @@ class Node:
     def __init__(self, call: Call | None, where: str) -> None:
         self.call = call
         self.where = where
+        self.is_output = False
+        self._readers: list[weakref.ref[Call]] = []
+
+    @property
+    def readers(self) -> list[Call]:
+        """The calls that read it, in whatever graph, as long as anything holds them."""
+        return [call for reader in self._readers if (call := reader()) is not None]
 
     @property
     def title(self) -> str:
@@ -98,6 +107,8 @@ class Call:
             )
         self.layer = layer
         self.inputs = tuple(inputs)
+        for node in self.inputs:
+            node._readers.append(weakref.ref(self))
         self.outputs = tuple(Node(self, where) for _ in range(layer.n_outputs))
         self.where = where
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from brickgrad.layers import Layer, Memory
 
 from .node import Input
-from .wiring import Step, Wiring
+from .wiring import Step, Wiring, around
 
 
 def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tuple[int, ...] | None]:
@@ -35,12 +36,7 @@ def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tu
             try:
                 results = step.layer.forward(*given)
             except Exception as error:
-                shapes = ", ".join(_shape_text(np.shape(x)) for x in given)
-                raise _located(
-                    error,
-                    f"\n  when {title} was built, at {step.title}, from {_sources(wiring, step)} of shape {shapes}"
-                    "\n  (a graph tries its layers on a batch of no samples, N = 0; an Input with no shape skips that)",
-                ) from error
+                raise _located(error, title, wiring, step, [np.shape(x) for x in given]) from error
         for slot, value in zip(step.writes, results if isinstance(results, tuple) else (results,), strict=True):
             values[slot] = value
     return [None if value is None else np.shape(value) for value in values]
@@ -80,22 +76,25 @@ def _generator_states(layers: Sequence[Layer]) -> list[tuple[Any, Any]]:
     return [(generator, generator.bit_generator.state) for generator in held]
 
 
-def _sources(wiring: Wiring, step: Step) -> str:
-    """What feeds a step: the nodes and where they were written."""
+def _located(error: Exception, title: str, wiring: Wiring, step: Step, shapes: list[tuple[int, ...]]) -> Exception:
+    """The same kind of error: what does not fit what, both with their places; the graph around; the layer's words."""
     nodes = {slot: node for node, slot in wiring.slots.items()}
-    return ", ".join(f"{nodes[slot].title} ({nodes[slot].where})" for slot in step.reads)
+    feeds = [(nodes[slot], _shape_text(shape)) for slot, shape in zip(step.reads, shapes, strict=True)]
+    text = str(error).replace("(0,", "(N,")
+    gives = "; ".join(f"{node.title} ({node.where}) gives {shape}" for node, shape in feeds)
+    needed = re.search(r"must be (\(N?[^()]*\))", text) if len(feeds) == 1 else None
+    what = f"needs {needed[1]}" if needed else "cannot take it" if len(feeds) == 1 else "cannot join them"
+    call = nodes[step.writes[0]].call
+    kind = type(error) if type(error) in (ValueError, TypeError, RuntimeError) else ValueError
+    return kind(
+        f"{title}: {step.title} {what}; {gives}.{around(call) if call is not None else ''}\n  {text}\n"
+        "  (found on a batch of no samples, N = 0, as the graph was built; an Input with no shape skips that)"
+    )
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:
     """A shape with its batch axis named: (N, 784)."""
     return str(shape).replace("(0,", "(N,", 1)
-
-
-def _located(error: Exception, where: str) -> Exception:
-    """The same kind of error, with the batch axis named and the place added."""
-    text = str(error).replace("(0,", "(N,")
-    kind = type(error) if type(error) in (ValueError, TypeError, RuntimeError) else ValueError
-    return kind(text + where)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ class Wiring:
         return len(self.slots)
 
 
-def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node]) -> Wiring:
+def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node], allow_unused: bool = False) -> Wiring:
     """Order the calls that lead from `inputs` to `outputs`, and check that nothing is missing, spare or named twice."""
     _check_ends(title, inputs, outputs)
     calls = _in_order(title, outputs)
@@ -62,7 +63,7 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node]) -> Wiring
             elif node not in slots:
                 raise ValueError(
                     f"{title}: {node.title} ({node.where}) feeds {call.layer.title} ({call.where}) but is not "
-                    f"among the graph's inputs ({', '.join(x.name for x in inputs)}). Add it to them."
+                    f"among the graph's inputs ({', '.join(x.name for x in inputs)}). Add it to them.{around(call)}"
                 )
         reads = tuple(slots[node] for node in call.inputs)
         for node in call.outputs:
@@ -77,7 +78,12 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node]) -> Wiring
             raise ValueError(
                 f"{title}: {node.title} ({node.where}) reaches no output; leave it out, or join it to one of "
                 f"{', '.join(f'{out.title} ({out.where})' for out in outputs)}."
+                f"{around(*(call for call in (*node.readers[:1], outputs[0].call) if call is not None))}"
             )
+    if not allow_unused:
+        check_nothing_dangles(title, inputs, outputs, calls)
+    for node in outputs:
+        node.is_output = True
     uses = Counter(id(leaf) for step in steps for leaf in step.layer.leaves())
     for step in steps:
         step.shared = any(uses[id(leaf)] > 1 for leaf in step.layer.leaves())
@@ -106,7 +112,66 @@ def _check_ends(title: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> No
             )
     twice = [node for node, count in Counter(inputs).items() if count > 1]
     if twice:
-        raise ValueError(f"{title}: {twice[0].title} ({twice[0].where}) stands twice among the inputs.")
+        places = ", ".join(str(number + 1) for number, node in enumerate(inputs) if node is twice[0])
+        raise ValueError(
+            f"{title}: {twice[0].title} ({twice[0].where}) stands twice among the inputs, at places {places}. Leave "
+            f"one out; a value may go to several layers.{around(*twice[0].readers[:1])}"
+        )
+
+
+def check_nothing_dangles(title: str, inputs: Sequence[Node], outputs: Sequence[Node], calls: Sequence[Call]) -> None:
+    """ValueError for a value that is made of this graph's and read by nothing: something was left unjoined.
+
+    What other graphs read, or have as an output, is none of this one's business; neither is what would need more than
+    this graph's inputs.
+    """
+    if _dangling(inputs, outputs, calls) is None:
+        return
+    gc.collect()  # what nothing holds any longer is not held against anybody
+    found = _dangling(inputs, outputs, calls)
+    if found is None:
+        return
+    call = found.call
+    assert call is not None
+    several = len(call.outputs) > 1
+    which = f"output {call.outputs.index(found) + 1} of {len(call.outputs)} of " if several else ""
+    source = next((node for node in call.inputs if not isinstance(node, Constant)), found)
+    raise ValueError(
+        f"{title}: {which}{found.title} ({found.where}), made from {source.title} ({source.where}), is read by nothing "
+        f"and is no output. Join it to {outputs[0].title} ({outputs[0].where}), make it an output, or say that it is "
+        f"meant: Graph(..., allow_unused=True).{around(call)}"
+    )
+
+
+def _dangling(inputs: Sequence[Node], outputs: Sequence[Node], calls: Sequence[Call]) -> Node | None:
+    """A node at a loose end: made by these calls, or of nothing but what they make."""
+    own = set(inputs).union(*(call.outputs for call in calls))
+    waiting = list(own)
+    while waiting:
+        for call in waiting.pop().readers:
+            if call.outputs[0] not in own and all(node in own or isinstance(node, Constant) for node in call.inputs):
+                own.update(call.outputs)
+                waiting += call.outputs
+    loose = (node for node in own if not isinstance(node, Input) and not node.readers and not node.is_output)
+    return next((node for node in sorted(loose, key=lambda node: node.where) if node not in outputs), None)
+
+
+def around(*calls: Call) -> str:
+    """The part of the graph around some calls, a line each: two steps back, the call, and what reads it."""
+    lines = []
+    for call in calls:
+        path, at = [f"{call.layer.title} ({call.where})   <- here"], call
+        for _ in range(2):
+            source = next((node for node in at.inputs if not isinstance(node, Constant)), None)
+            if source is None:
+                break
+            others = sum(node is not source and not isinstance(node, Constant) for node in at.inputs)
+            path.append(f"{source.title} ({source.where}){f' and {others} more' if others else ''}")
+            if source.call is None or source.call in calls:
+                break
+            at = source.call
+        lines.append("\n  " + " -> ".join(reversed(path)))
+    return "".join(lines)
 
 
 def check_holds_no_layers(layer: Layer, where: str = "") -> None:

@@ -49,8 +49,8 @@ class Net:
             raise TypeError(f"{self.title}: loss must be a layer, such as SoftmaxWithLoss(); got {loss!r:.60}.")
         self.loss_layer = SoftmaxWithLoss() if loss is None else loss
         t = Input("t", dtype=int)
-        self.graph = Graph([x, t], self.loss_layer(scores, t), keep=False, name=self.title)
-        self.body = Graph(x, scores, keep=False, name=self.title)
+        self.graph = Graph([x, t], self.loss_layer(scores, t), keep=False, allow_unused=True, name=self.title)
+        self.body = Graph(x, scores, keep=False, allow_unused=True, name=self.title)
         self.graph.memory = Memory(wanted=(False, False))  # neither images nor labels need a gradient
         self._flat: Flat | None = None
 

@@ -106,7 +106,7 @@ def in_brickgrad(spec, order):
         elif operation in bricks:
             nodes[firsts[k]] = bricks[operation](a)
         else:
-            nodes[firsts[k]] = {"add": a + b, "sub": a - b, "mul": a * b}[operation]
+            nodes[firsts[k]] = {"add": bg.Add, "sub": bg.Sub, "mul": bg.Mul}[operation]()(a, b)
     return xs, nodes, bricks
 
 

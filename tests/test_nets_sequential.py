@@ -128,7 +128,9 @@ def test_sequential_with_a_loss_that_is_no_layer_raises_type_error_saying_so(los
 
 
 def test_sequential_of_widths_that_do_not_fit_raises_value_error_at_build():
-    with pytest.raises(ValueError, match=r"(?s)Affine.*\(5, 2\).*\(N, 4\).*test_nets_sequential\.py:"):
+    with pytest.raises(
+        ValueError, match=r"(?s)test_nets_sequential\.py:\d+\) needs \(N, 5\); Affine .* gives \(N, 4\).*\(5, 2\)"
+    ):
         bg.Sequential(bg.Affine(3, 4), bg.Affine(5, 2))
 
 
