@@ -350,6 +350,16 @@ class Graph(Layer):
         return [self, *inside.values()]
 
     @property
+    def trainable(self) -> bool:
+        """Whether all of its layers are; setting it sets them all."""
+        return all(leaf.trainable for leaf in self.leaves())
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for leaf in self.leaves():
+            leaf.trainable = value
+
+    @property
     def sized(self) -> bool:
         """Whether every layer knows its size."""
         return all(leaf.sized for leaf in self.leaves())

@@ -27,6 +27,8 @@ class Layer:
     Attributes
         params, grads : dict of arrays by name. The parameters, and their gradients after `backward`.
         training : bool. Whether the layer is being trained, for layers to which that makes a difference.
+        trainable : bool, True at first. Whether a trainer moves its parameters; False freezes them. They have gradients
+            either way.
         saved : what `forward` keeps for `backward`. Reading it before a forward raises RuntimeError.
         integer_inputs : names of the inputs that may be integers (labels, indices) and then have no gradient.
         n_outputs : how many arrays `forward` returns.
@@ -49,6 +51,7 @@ class Layer:
     n_outputs: int = 1
     may_give_none: bool = False
     kept: tuple[str, ...] = ()
+    trainable: bool = True
     input_names: tuple[str, ...] = ()
     arity: tuple[int, int] = (0, 0)
     name: str | None

@@ -131,6 +131,26 @@ class Net:
         return self._laid_out().params
 
     @property
+    def trained(self) -> ArrayDict:
+        """The parameters that a trainer moves: those of layers that are trainable.
+
+        >>> import brickgrad as bg
+        >>> net = bg.Sequential(bg.Affine(4, 3, name="body"), bg.ReLU(), bg.Affine(3, 2, name="head"))
+        >>> net.layers[0].trainable = False
+        >>> list(net.trained)
+        ['head.W', 'head.b']
+        """
+        frozen = {
+            self._public_name(f"{name}.{key}")
+            for name, leaf in self.graph.named_leaves()
+            if not leaf.trainable
+            for key in leaf.params
+        }
+        if not frozen:
+            return self.params
+        return ArrayDict.gather(self, "trained", {n: p for n, p in self.params.items() if n not in frozen})
+
+    @property
     def grads(self) -> ArrayDict:
         """The gradients of the last `loss_and_gradient` by parameter name."""
         return self._laid_out().grads

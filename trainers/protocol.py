@@ -10,8 +10,9 @@ from brickgrad.layers import Array
 class TrainableNet(Protocol):
     """A net that can be trained. A net of yours needs these six; it need not come from this library.
 
-    `loss(x, t)`, `workspace()`, `find_nonfinite(x, t)`, `grad_vector` and `dtype` are used where there are any; so are
-    `evaluate(x, t)`, of `.loss` and `.accuracy`, for the validation loss, and `snapshot()`, `restore(snapshot)`.
+    `loss(x, t)`, `workspace()`, `find_nonfinite(x, t)`, `grad_vector`, `dtype` and `trained`, the parameters that are
+    not frozen, are used where there are any; so are `evaluate(x, t)`, of `.loss` and `.accuracy`, for the validation
+    loss, and `snapshot()`, `restore(snapshot)`.
     """
 
     @property

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brickgrad.layers import Array
+from brickgrad.layers import Array, Layer
 
 from .callbacks import Callback
 
@@ -54,6 +54,7 @@ def take(trainer: Trainer) -> tuple[Arrays, dict[str, Any]]:
         "step": optimizer.step,
         "lr": optimizer.lr,
         "generators": {name: generator.bit_generator.state for name, generator in generators(trainer)},
+        "frozen": [name for name, leaf in _leaves(trainer) if not leaf.trainable],
         "callbacks": [],
     }
     for number, callback in enumerate(_stateful(trainer)):
@@ -89,6 +90,8 @@ def put_back(trainer: Trainer, arrays: Mapping[str, Array], values: Mapping[str,
         setattr(trainer.history, field.name, [kind(value) for value in arrays[f"history/{field.name}"]])
     for name, generator in known.items():
         generator.bit_generator.state = values["generators"][name]
+    for name, leaf in _leaves(trainer):
+        leaf.trainable = name not in values["frozen"]
     for number, (callback, kept) in enumerate(zip(_stateful(trainer), values["callbacks"], strict=True)):
         own = {key: value for key, value in kept.items() if key != "kind"}
         callback.set_state({name: a.copy() for name, a in _under(f"callback/{number}/", arrays).items()}, own)
@@ -120,11 +123,15 @@ def generators(trainer: Trainer) -> Iterator[tuple[str, np.random.Generator]]:
     yield "trainer", trainer.rng
     for number, child in enumerate(trainer.children):
         yield f"child {number}", child
-    graph: Any = getattr(trainer.net, "graph", None)
-    for name, leaf in graph.named_leaves() if graph is not None else []:
+    for name, leaf in _leaves(trainer):
         for attribute, value in vars(leaf).items():
             if isinstance(value, np.random.Generator):
                 yield f"{name}.{attribute}", value
+
+
+def _leaves(trainer: Trainer) -> list[tuple[str, Layer]]:
+    graph: Any = getattr(trainer.net, "graph", None)
+    return [] if graph is None else list(graph.named_leaves())
 
 
 def _stateful(trainer: Trainer) -> list[Callback]:

@@ -262,7 +262,7 @@ class Trainer:
         vector = getattr(self.net, "grad_vector", None)  # all gradients at once, where the net has them so
         if not np.isfinite(loss) or not all(map(_is_finite, grads.values() if vector is None else [vector])):
             self._say_where_not_finite(loss, x, t, samples, f"epoch {self.epoch + 1}, batch {number}")
-        self.optimizer.update(self.net.params, grads)
+        self.optimizer.update(getattr(self.net, "trained", self.net.params), grads)
         return loss
 
     def _cast(self, x: Array) -> Array:
