@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from brickgrad.graph.node import Constant, Input, Node
 
 from .formulas import backward_of, formulas, input_names, latex, live
-from .numbers import describe
+from .numbers import describe, number
 
 if TYPE_CHECKING:
     from brickgrad.graph.graph import Graph
@@ -50,7 +52,8 @@ def _chain(graph: Graph, slot: int, run: Run, as_latex: bool) -> list[str]:
     assert run.values is not None
     assert run.grads is not None
     assert run.handed is not None
-    rows, shares, rule = [], [], []
+    name_here = edge_name(graph, slot)
+    rows, shares, rule, factors = [], [], [], []
     for index, step in enumerate(graph.wiring.steps):
         handed = run.handed[index]
         for place, read in enumerate(step.reads):
@@ -61,17 +64,44 @@ def _chain(graph: Graph, slot: int, run: Run, as_latex: bool) -> list[str]:
             said = live(backward_of(step.layer, name), names)
             rows.append(f"  from {step.title}, its {name}: {latex(said) if as_latex else said}")
             shares.append(describe(handed[place]))
-            rule.append(f"∂L/∂{step.name} · ∂{step.name}/∂v")
+            rule.append(f"∂L/∂{step.name} · ∂{step.name}/∂{name_here}")
+            factors.append(_factors(run.grads[step.writes[0]], handed[place]) if len(step.writes) == 1 else None)
     if slot in graph.wiring.outputs:
         rows.append("  from outside: the gradient that backward was given")
         shares.append("what came in")
-        rule.append("∂L/∂v given")
+        rule.append("what came in")
+        factors.append(None)
     whole = describe(run.grads[slot])
-    if rule == ["∂L/∂v given"]:
+    if rule == ["what came in"]:
         return [f"its gradient: {whole}, which backward was given, for it is an output"]
-    total = f"{' + '.join(shares)} = {whole}" if len(shares) > 1 and "(" not in whole else whole
-    chain = f"∂L/∂v = {' + '.join(rule)} = {total}"
+    terms = [f"∂L/∂{name_here}", " + ".join(rule)]
+    if None not in factors:
+        terms.append(" + ".join(map(str, factors)))
+    if len(shares) > 1 and "(" not in whole:
+        terms.append(" + ".join(map(_in_brackets, shares)))
+    chain = " = ".join([*terms, whole])
     return ["its gradient", *rows, f"chain rule: {latex(chain) if as_latex else chain}"]
+
+
+def _factors(dy: Any, dx: Any) -> str | None:
+    """A lone number's share of the gradient as what comes in times the slope, which is what that makes it."""
+    if np.size(dy) != 1 or np.size(dx) != 1 or not np.all(dy):
+        return None
+    came, share = np.ravel(dy)[0], np.ravel(dx)[0]
+    return f"{_in_brackets(number(came))} · {_in_brackets(number(share / came))}"
+
+
+def _in_brackets(text: str) -> str:
+    """A negative number in brackets, for after a sign."""
+    return f"({text})" if text.startswith("-") else text
+
+
+def edge_name(graph: Graph, slot: int) -> str:
+    """What the value in a slot is called in the chain rule: as the input, or as the layer it comes out of."""
+    made = next((step.name for step in graph.wiring.steps if slot in step.writes), None)
+    if made is not None:
+        return made
+    return graph.inputs[graph.wiring.inputs.index(slot)].name if slot in graph.wiring.inputs else "constant"
 
 
 def names_of(step: Step, values: list[Any], grads: list[Any] | None) -> dict[str, Any]:

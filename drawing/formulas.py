@@ -160,8 +160,12 @@ def latex(equation: str) -> str:
 
     >>> print(latex("dx = dy · Wᵀ"))
     dx = dy  \\cdot  W^{\\top}
+    >>> print(latex("∂L/∂mul2 · ∂mul2/∂x"))
+    \\frac{\\partial L}{\\partial \\mathrm{mul2}}  \\cdot  \\frac{\\partial \\mathrm{mul2}}{\\partial x}
     """
-    text = re.sub(r"\b([A-Za-z]{3,})\b", r"\\mathrm{\1}", equation.replace("{", r"\{").replace("}", r"\}"))
+    text = equation.replace("{", r"\{").replace("}", r"\}")
+    text = re.sub(r"∂([\w.]+)/∂([\w.]+)", r"\\frac{∂\1}{∂\2}", text)
+    text = re.sub(r"(?<!\\)\b([A-Za-z][A-Za-z0-9]{2,})\b", r"\\mathrm{\1}", text)
     for plain, command in LATEX.items():
         text = text.replace(plain, command)
     return text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .explain import names_of
+from .explain import edge_name, names_of
 from .formulas import backward_of, formulas, input_names, live
 from .numbers import describe
 from .scene import Scene
@@ -62,14 +62,6 @@ def walk(graph: Graph, scene: Scene) -> list[State]:
     return states
 
 
-def _source(graph: Graph, slot: int) -> str:
-    """What an edge is called by: the brick or the input that it comes out of."""
-    made = next((step.name for step in graph.wiring.steps if slot in step.writes), None)
-    if made is not None:
-        return made
-    return graph.inputs[graph.wiring.inputs.index(slot)].name if slot in graph.wiring.inputs else "constant"
-
-
 def _name(step: Step) -> str:
     return step.title.split(" (")[0]
 
@@ -91,7 +83,7 @@ def _backward(graph: Graph, step: Step, run: Run, index: int) -> list[str]:
     for name, slot, gradient in zip(input_names(step.layer, len(step.reads)), step.reads, handed, strict=False):
         if gradient is None:
             continue
-        source = _source(graph, slot)
+        source = edge_name(graph, slot)
         lines.append(live(backward_of(step.layer, name), names | {f"d{name}": gradient}))
         lines.append(f"    chain rule: ∂L/∂{source} = ∂L/∂{step.name} · ∂{step.name}/∂{source}")
         if not np.array_equal(gradient, run.grads[slot]):

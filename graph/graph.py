@@ -18,6 +18,7 @@ from .node import Input, Node
 from .run import Run, SharedTotals, Sums
 from .shapes import infer_shapes, unsized_again_after_errors
 from .summary import table
+from .turns import Proven, take_turn
 from .wiring import Step, wire
 
 
@@ -68,6 +69,7 @@ class Graph(Layer):
         self.arity = (len(self.inputs), len(self.inputs))
         self.integer_inputs = tuple(x.name for x in self.inputs if x.takes_integers)
         self._plans: dict[Any, list[bool]] = {}
+        self._proven = Proven(self.wiring.steps)
         with unsized_again_after_errors(self):
             self.shapes = infer_shapes(self.title, self.wiring, self.inputs)
         self._was_sized = self.sized
@@ -82,10 +84,20 @@ class Graph(Layer):
         for slot, constant in wiring.constants.items():
             values[slot] = constant
         run = Run(self._memories())
+        specs = tuple([(x.shape, x.dtype) for x in inputs])
         with contextlib.nullcontext() if self._was_sized else unsized_again_after_errors(self):
-            for step, memory in zip(wiring.steps, run.memories, strict=True):
-                self._step_forward(step, memory, values)
+            for step, memory, proven in zip(wiring.steps, run.memories, self._proven.find(specs), strict=True):
+                memory.running = proven is not None  # then the guards stand aside
+                if proven is not None:
+                    memory.inputs, memory.outputs = proven
+                results = take_turn(self.title, step, memory, step.layer.forward, [values[s] for s in step.reads])
+                for slot, value in zip(step.writes, results, strict=True):
+                    values[slot] = value
+                if not self.keep:
+                    for slot in step.last_reads:
+                        values[slot] = None
         self._was_sized = True
+        self._proven.add(specs, run.memories)
         if self.keep:
             run.values = values
         self.saved = run
@@ -117,41 +129,19 @@ class Graph(Layer):
         results = tuple(grads.sums[slot] if needed[slot] else None for slot in self.wiring.inputs)
         return results if len(results) > 1 else results[0]
 
-    def _step_forward(self, step: Step, memory: Memory, values: list[Any]) -> None:
-        """One layer's forward: read its inputs from `values`, write its outputs there."""
-        layer = step.layer
-        own, layer.memory = layer.memory, memory
-        try:
-            result = layer.forward(*[values[slot] for slot in step.reads])
-        except Exception as error:
-            self._say_where(error, step)
-            raise
-        finally:
-            layer.memory = own
-        for slot, value in zip(step.writes, result if isinstance(result, tuple) else (result,), strict=True):
-            values[slot] = value
-
     def _step_back(self, step: Step, memory: Memory, grads: Sums, needed: list[bool]) -> tuple[Any, ...]:
         """One layer's backward: take the gradients of what it wrote, hand on those of what it read, and return them."""
-        layer = step.layer
         assert memory.outputs is not None
         dys = [
             np.zeros(*spec) if (dy := grads.sums[slot]) is None else dy
             for slot, spec in zip(step.writes, memory.outputs, strict=True)
         ]
-        memory.wanted = tuple(needed[slot] for slot in step.reads)
-        own, layer.memory = layer.memory, memory
-        try:
-            results = layer.backward(*dys)
-        except Exception as error:
-            self._say_where(error, step)
-            raise
-        finally:
-            layer.memory = own
-        handed = tuple(
-            dx if needed[slot] else None
-            for slot, dx in zip(step.reads, results if isinstance(results, tuple) else (results,), strict=True)
-        )
+        if not self.keep:
+            for slot in step.writes:
+                grads.sums[slot] = None
+        memory.wanted = tuple([needed[slot] for slot in step.reads])
+        results = take_turn(self.title, step, memory, step.layer.backward, dys)
+        handed = tuple([dx if needed[slot] else None for slot, dx in zip(step.reads, results, strict=True)])
         for slot, dx in zip(step.reads, handed, strict=True):
             if dx is not None:
                 grads.add(slot, dx)
@@ -196,14 +186,6 @@ class Graph(Layer):
                     f"{self.title}.forward: input {node.name} must be ({', '.join(map(str, ('N', *node.shape)))}); "
                     f"got {x.shape}.{' Flatten the images first.' if flat else ''}"
                 )
-
-    def _say_where(self, error: Exception, step: Step) -> None:
-        """Add to an error the node it came from."""
-        place = f"\n  at {step.title} in {self.title}"
-        if type(error) in (ValueError, TypeError, RuntimeError) and error.args and isinstance(error.args[0], str):
-            error.args = (error.args[0] + place, *error.args[1:])
-        else:
-            error.add_note(place.strip())
 
     def value(self, node: Node) -> Any:
         """The value of a node in the last forward."""
@@ -286,7 +268,7 @@ class Graph(Layer):
         >>> g = bg.Graph([apple, count, tax], total * tax)
         >>> value, gradients = g.forward(100.0, 2.0, 1.1), g.backward(1.0)
         >>> print(g.explain(total).split("chain rule: ")[1])
-        ∂L/∂v = ∂L/∂mul2 · ∂mul2/∂v = 1.1
+        ∂L/∂mul1 = ∂L/∂mul2 · ∂mul2/∂mul1 = 1 · 1.1 = 1.1
         """
         from brickgrad.drawing.explain import explain
 
@@ -416,6 +398,7 @@ class Graph(Layer):
         twin.wiring.steps = [
             dataclasses.replace(step, layer=step.layer._twin(dtype, memo, share)) for step in self.wiring.steps
         ]
+        twin._proven = Proven(twin.wiring.steps)
         return twin
 
 

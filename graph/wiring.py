@@ -15,7 +15,11 @@ from .node import Call, Constant, Input, Node
 
 @dataclass
 class Step:
-    """One layer's turn: the slots it reads and writes, its name in the graph and where it was written."""
+    """One layer's turn: the slots it reads and writes, its name in the graph and where it was written.
+
+    `shared` says that the layer stands at other steps too; `last_reads` are slots that no later step reads and that are
+    no outputs.
+    """
 
     layer: Layer
     name: str
@@ -23,6 +27,7 @@ class Step:
     reads: tuple[int, ...]
     writes: tuple[int, ...]
     shared: bool = field(default=False)
+    last_reads: tuple[int, ...] = field(default=())
 
     @property
     def title(self) -> str:
@@ -87,6 +92,10 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node], allow_unu
     uses = Counter(id(leaf) for step in steps for leaf in step.layer.leaves())
     for step in steps:
         step.shared = any(uses[id(leaf)] > 1 for leaf in step.layer.leaves())
+    still_read = {slots[node] for node in outputs}
+    for step in reversed(steps):
+        step.last_reads = tuple(set(step.reads) - still_read)
+        still_read.update(step.reads)
     return Wiring(steps, slots, constants, tuple(slots[x] for x in inputs), tuple(slots[y] for y in outputs))
 
 
@@ -176,7 +185,7 @@ def around(*calls: Call) -> str:
 
 def check_holds_no_layers(layer: Layer, where: str = "") -> None:
     """TypeError where a layer that is no graph holds layers: their parameters, modes and memories would go unseen."""
-    if len(layer.parts()) > 1:
+    if layer.vetted or len(layer.parts()) > 1:
         return
     for name, value in vars(layer).items():
         held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]

@@ -67,27 +67,29 @@ class Sigmoid(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return 1 / (1 + exp(-x))."""
-        y = sigmoid(x, out=self.buffer("y", x.shape, x.dtype))
-        self.saved = x, y
-        return y
+        small = np.exp(-np.abs(x))  # never overflows
+        self.saved = small
+        return _from_small(x, small, out=self.buffer("y", x.shape, x.dtype))
 
     def backward(self, dy: Array) -> Array:
         """Return dx."""
-        x, y = self.saved
-        far = sigmoid(-np.abs(x))  # y or 1 - y, whichever is smaller, to full precision
-        dx: Array = dy * far * np.where(x > 0, y, 1 - y)
+        small = self.saved
+        dx: Array = dy * (small / np.square(1 + small))  # y · (1 - y), with nothing lost where y is near 1
         return dx
 
 
-def sigmoid(x: Array, out: Array | None = None) -> Array:
+def sigmoid(x: Array) -> Array:
     """1 / (1 + e⁻ˣ) through e^-|x|, which never overflows.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    small = np.exp(-np.abs(x))
-    top = np.where(x >= 0, np.ones_like(small), small)
-    y: Array = np.divide(top, 1 + small, out=out)
+    return _from_small(x, np.exp(-np.abs(x)))
+
+
+def _from_small(x: Array, small: Array, out: Array | None = None) -> Array:
+    """The sigmoid of x, given e^-|x|."""
+    y: Array = np.divide(np.maximum(small, x >= 0), 1 + small, out=out)
     return y
 
 

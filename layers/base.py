@@ -33,6 +33,7 @@ class Layer:
         integer_inputs : names of the inputs that may be integers (labels, indices) and then have no gradient.
         n_outputs : how many arrays `forward` returns.
         may_give_none : whether `backward` may return None for the gradient of a float input.
+        vetted : whether it is a brick of this package, and no subclass of one: a graph may leave its guards out.
         kept : names of the attributes, besides parameters, that training changes and that belong to the layer, such as
             running statistics.
     Example
@@ -52,6 +53,7 @@ class Layer:
     may_give_none: bool = False
     kept: tuple[str, ...] = ()
     trainable: bool = True
+    vetted: bool = False
     input_names: tuple[str, ...] = ()
     arity: tuple[int, int] = (0, 0)
     name: str | None
@@ -63,6 +65,7 @@ class Layer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls.vetted = cls.__module__.startswith(__name__.rpartition(".")[0] + ".")
         if not hasattr(cls.forward, "is_guard"):
             cls.input_names, cls.arity = read_signature(cls.forward)
             cls.forward = guard_forward(cls.forward)  # type: ignore[method-assign]  # the guard is the point

@@ -79,7 +79,7 @@ def guard_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
             result = backward(self, *accepted)
         finally:
             memory.running = False
-        if len(self.grads) < len(self.params):
+        if len(self._grads) < len(self._params):
             missing = ", ".join(key for key in self.params if key not in self.grads)
             raise TypeError(f"{self.title}.backward: must set grads of every parameter; it set none of {missing}.")
         if isinstance(result, tuple):

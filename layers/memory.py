@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from typing import Any, Self
 
 import numpy as np
@@ -37,33 +38,39 @@ class ArrayDict(dict[str, Array]):
     So a net can hold all parameters in one vector while layers and users write `params["W"] = ...` as ever.
     """
 
-    _owner: Any = None
+    _owner: Any = None  # a weak reference: a strong one would keep all that a layer holds until cycles are collected
     _kind = ""
     _like: ArrayDict | None = None
+    _closed = False
     moves = 0  # how often an entry of any layer was moved: where it has not grown, views that held still hold
 
     def __init__(self, owner: Any, kind: str, like: ArrayDict | None = None) -> None:
         super().__init__()
-        self._owner, self._kind, self._like = owner, kind, like
+        self._owner, self._kind, self._like = weakref.ref(owner), kind, like
+
+    @property
+    def _title(self) -> str:
+        """The entries as errors name them: `Affine[hidden].params`."""
+        owner = self._find_owner()
+        return f"{'a layer' if owner is None else owner.title}.{self._kind}"
+
+    def _find_owner(self) -> Any:
+        return None if self._owner is None else self._owner()
 
     def __setitem__(self, key: str, value: Any) -> None:
-        model = self.get(key, self._like.get(key) if self._like is not None else None)
-        if self._like is not None and model is None:
-            known = ", ".join(self._like) or "none"
-            raise ValueError(
-                f"{self._owner.title}.{self._kind}[{key!r}]: there is no such parameter; there are: {known}."
-            )
+        models = self if self._closed else self._like
+        model = self.get(key, models.get(key) if models is not None else None)
+        if models is not None and model is None:
+            known = ", ".join(models) or "none"
+            raise ValueError(f"{self._title}[{key!r}]: there is no such parameter; there are: {known}.")
         if model is not None and np.shape(value) != model.shape:
-            raise ValueError(
-                f"{self._owner.title}.{self._kind}[{key!r}]: must be {model.shape}, as it was made; got "
-                f"{np.shape(value)}."
-            )
+            raise ValueError(f"{self._title}[{key!r}]: must be {model.shape}, as it was made; got {np.shape(value)}.")
         if key in self:
             self[key][...] = value
             return
         array = np.array(value, dtype=None if model is None else model.dtype)
         if array.dtype.kind != "f":
-            raise TypeError(f"{self._owner.title}.{self._kind}[{key!r}]: must hold floats; got {array.dtype}.")
+            raise TypeError(f"{self._title}[{key!r}]: must hold floats; got {array.dtype}.")
         super().__setitem__(key, array)
 
     @classmethod
@@ -75,17 +82,22 @@ class ArrayDict(dict[str, Array]):
 
     def close(self) -> ArrayDict:
         """Take no further keys from now on."""
-        self._like = self
+        self._closed = True
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ArrayDict:
         twin = memo[id(self)] = ArrayDict.__new__(ArrayDict)
         for key, array in self.items():
             dict.__setitem__(twin, key, copy.deepcopy(array, memo))
-        twin._kind = self._kind
-        twin._owner = copy.deepcopy(self._owner, memo)
-        twin._like = copy.deepcopy(self._like, memo)
+        twin.__setstate__(tuple(copy.deepcopy(part, memo) for part in self.__getstate__()))
         return twin
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._find_owner(), self._kind, self._like, self._closed
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        owner, self._kind, self._like, self._closed = state
+        self._owner = None if owner is None else weakref.ref(owner)
 
     def update(self, *others: Any, **named: Any) -> None:
         """Assign to each entry."""

@@ -88,7 +88,7 @@ def test_live_puts_numbers_and_shapes_in():
 def test_latex_is_read_by_a_typesetter():
     mathtext = pytest.importorskip("matplotlib.mathtext")
     parser = mathtext.MathTextParser("agg")
-    for line in ("dx = dy · Wᵀ", "z = xʸ", "yᵢ = e^xᵢ / Σⱼ e^xⱼ", "∂L/∂v = ∂L/∂mul1 · ∂mul1/∂v = 1.1"):
+    for line in ("dx = dy · Wᵀ", "z = xʸ", "yᵢ = e^xᵢ / Σⱼ e^xⱼ", "∂L/∂apple = ∂L/∂mul1 · ∂mul1/∂apple = 1.1"):
         parser.parse(f"${latex(line)}$")
 
 
@@ -107,7 +107,7 @@ def test_explain_tells_where_value_and_gradient_come_from():
     assert said.splitlines()[0].endswith(": z = x · y = 100 · 2 = 200")
     assert "Mul[mul1] (test_drawing_explain.py:" in said
     assert "its x: dx = dz · y = 1 · 1.1 = 1.1" in said
-    assert said.endswith("∂L/∂v = ∂L/∂mul2 · ∂mul2/∂v = 1.1")
+    assert said.endswith("∂L/∂mul1 = ∂L/∂mul2 · ∂mul2/∂mul1 = 1 · 1.1 = 1.1")
     assert "dx = dz · y = 1.1 · 2 = 2.2" in graph.explain(apple)
     assert "its gradient: 1, which backward was given" in graph.explain(price)
     assert r"\cdot" in graph.explain(total, latex=True)
@@ -116,11 +116,22 @@ def test_explain_tells_where_value_and_gradient_come_from():
 def test_explain_adds_up_what_several_bricks_hand_back():
     x, y = bg.Input("x"), bg.Input("y")
     t = x + y
-    graph = bg.Graph([x, y], t * t + t**2)
+    graph = bg.Graph([x, y], t * t - t**2)
     graph.forward(2.0, 3.0)
     graph.backward(1.0)
-    assert graph.explain(t).endswith("= 5 + 5 + 10 = 20")
+    assert graph.explain(t).endswith("= 1 · 5 + 1 · 5 + (-1) · 10 = 5 + 5 + (-10) = 0")
     assert graph.explain(t).count("  from ") == 3
+
+
+def test_explain_shows_no_slope_where_none_can_be_told_from_the_numbers():
+    x = bg.Input("x")
+    graph = bg.Graph(x, bg.Exp()(x))
+    graph.forward(np.zeros((2, 3)))
+    graph.backward(np.ones((2, 3)))
+    assert graph.explain(x).endswith("∂L/∂x = ∂L/∂exp1 · ∂exp1/∂x = (2, 3)  1 … 1")
+    graph.forward(0.0)
+    graph.backward(0.0)
+    assert graph.explain(x).endswith("∂L/∂x = ∂L/∂exp1 · ∂exp1/∂x = 0")
 
 
 def test_explain_before_a_run_says_what_to_call_and_of_what_has_no_gradient_why():

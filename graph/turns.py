@@ -1,0 +1,70 @@
+"""One layer's turn in a graph's run, and which turns need no guards any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from brickgrad.layers import Memory
+from brickgrad.layers.memory import Spec
+
+from .wiring import Step
+
+Specs = tuple[list[Spec], list[Spec]]
+
+
+class Proven:
+    """What the guards have seen: for inputs that a graph ran on, the shapes and dtypes at each of its steps.
+
+    Bricks of this package keep their contract, as its tests prove. So where one has passed the guards on arrays of some
+    shapes and dtypes, it takes and gives the same kinds again, and its guards can be left out. Those of other layers
+    stay, and so do those of lone numbers, which guards convert.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+        self._none: list[Specs | None] = [None] * len(steps)
+        self._seen: dict[tuple[Spec, ...], list[Specs | None]] = {}
+
+    def find(self, inputs: tuple[Spec, ...]) -> list[Specs | None]:
+        """For each step what its inputs and outputs are, where it can do without guards; else None."""
+        return self._seen.get(inputs, self._none)
+
+    def add(self, inputs: tuple[Spec, ...], memories: Sequence[Memory]) -> None:
+        """Note what a run on such inputs left behind in the steps' memories."""
+        if inputs in self._seen:
+            return
+        if len(self._seen) > 8:
+            self._seen.clear()
+        self._seen[inputs] = [
+            (memory.inputs, memory.outputs)
+            if step.layer.vetted and memory.outputs and all(shape for shape, _ in memory.inputs + memory.outputs)
+            else None
+            for step, memory in zip(self._steps, memories, strict=True)
+        ]
+
+
+def take_turn(title: str, step: Step, memory: Memory, go: Callable[..., Any], arrays: Sequence[Any]) -> Any:
+    """Run a layer's forward or backward, `go`, on the memory of its place in the graph; always a tuple.
+
+    An error says at which node it came up.
+    """
+    layer = step.layer
+    own, layer.memory = layer.memory, memory
+    try:
+        results = go(*arrays)
+    except Exception as error:
+        _say_where(error, title, step)
+        raise
+    finally:
+        layer.memory = own
+    return results if type(results) is tuple else (results,)
+
+
+def _say_where(error: Exception, title: str, step: Step) -> None:
+    """Add to an error the node it came from."""
+    place = f"\n  at {step.title} in {title}"
+    if type(error) in (ValueError, TypeError, RuntimeError) and error.args and isinstance(error.args[0], str):
+        error.args = (error.args[0] + place, *error.args[1:])
+    else:
+        error.add_note(place.strip())
