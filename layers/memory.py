@@ -39,6 +39,7 @@ class ArrayDict(dict[str, Array]):
     """
 
     _owner: Any = None  # a weak reference: a strong one would keep all that a layer holds until cycles are collected
+    _owner_kind = "Layer"
     _kind = ""
     _like: ArrayDict | None = None
     _closed = False
@@ -46,13 +47,14 @@ class ArrayDict(dict[str, Array]):
 
     def __init__(self, owner: Any, kind: str, like: ArrayDict | None = None) -> None:
         super().__init__()
-        self._owner, self._kind, self._like = weakref.ref(owner), kind, like
+        self._owner, self._owner_kind = weakref.ref(owner), type(owner).__name__
+        self._kind, self._like = kind, like
 
     @property
     def _title(self) -> str:
         """The entries as errors name them: `Affine[hidden].params`."""
         owner = self._find_owner()
-        return f"{'a layer' if owner is None else owner.title}.{self._kind}"
+        return f"{self._owner_kind if owner is None else owner.title}.{self._kind}"
 
     def _find_owner(self) -> Any:
         return None if self._owner is None else self._owner()
@@ -93,10 +95,10 @@ class ArrayDict(dict[str, Array]):
         return twin
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self._find_owner(), self._kind, self._like, self._closed
+        return self._find_owner(), self._owner_kind, self._kind, self._like, self._closed
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        owner, self._kind, self._like, self._closed = state
+        owner, self._owner_kind, self._kind, self._like, self._closed = state
         self._owner = None if owner is None else weakref.ref(owner)
 
     def update(self, *others: Any, **named: Any) -> None:
