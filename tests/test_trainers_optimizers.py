@@ -496,3 +496,55 @@ def test_optimizer_clips_as_pytorch_does():
     for name, found in moved(grads, clip_value=1.0, clip_norm=0.5).items():
         # rtol: PyTorch divides by the norm + 1e-6
         np.testing.assert_allclose(found, tensors[name].grad.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1, "clip_norm": 2.0}], ids=["plain", "decay and clip"])
+@pytest.mark.parametrize("kind", [bg.SGD, bg.Momentum, bg.Nesterov, bg.AdaGrad, bg.RMSprop, bg.Adam, bg.AdamW])
+def test_blocks_move_a_parameter_as_one_piece_does_to_the_last_bit(kind, options, monkeypatch):
+    rng = np.random.default_rng(0)
+    start = {"W": rng.normal(size=(37, 11)).astype(np.float32), "b": rng.normal(size=50).astype(np.float32)}
+    grads = [{n: rng.normal(size=p.shape).astype(np.float32) for n, p in start.items()} for _ in range(3)]
+    ends = []
+    for block in (10**9, 32):
+        monkeypatch.setattr("brickgrad.trainers.optimizers.BLOCK", block)
+        optimizer, params = kind(**options), {name: param.copy() for name, param in start.items()}
+        for step in grads:
+            optimizer.update(params, step)
+        slots = dict(optimizer.slots)
+        ends.append((params, slots))
+        assert all(slot.shape == params[name].shape for (name, _), slot in slots.items())
+    for one, other in zip(*ends, strict=True):
+        assert [(k, v.tobytes()) for k, v in one.items()] == [(k, v.tobytes()) for k, v in other.items()]
+
+
+def test_parameters_that_are_no_plain_rows_in_memory_move_in_one_piece(monkeypatch):
+    monkeypatch.setattr("brickgrad.trainers.optimizers.BLOCK", 4)
+    params, grad = {"W": np.ones((3, 4), order="F")}, np.arange(12.0).reshape(4, 3).T
+    optimizer = bg.Adam(lr=0.1)
+    optimizer.update(params, {"W": grad})
+    np.testing.assert_allclose(params["W"], 1 - 0.1 * (grad > 0), rtol=1e-6)
+
+
+def test_a_subclass_with_a_move_of_its_own_gets_whole_parameters_unless_it_says_otherwise(monkeypatch):
+    monkeypatch.setattr("brickgrad.trainers.optimizers.BLOCK", 4)
+
+    class Scaled(bg.SGD):
+        """Steps of length lr."""
+
+        def _move(self, name, param, grad):
+            param -= self.lr * grad / np.linalg.norm(grad)
+
+    class Signed(Scaled):
+        """Steps of lr in each entry."""
+
+        entrywise = True
+
+        def _move(self, name, param, grad):
+            assert param.shape in ((4,), (2,))
+            param -= self.lr * np.sign(grad)
+
+    params, grads = {"W": np.zeros((2, 5))}, {"W": np.ones((2, 5))}
+    Scaled(lr=1.0).update(params, grads)
+    np.testing.assert_allclose(params["W"], -1 / np.sqrt(10))
+    Signed(lr=1.0).update(params, grads)
+    np.testing.assert_allclose(params["W"], -1 / np.sqrt(10) - 1)

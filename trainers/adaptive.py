@@ -29,6 +29,8 @@ class AdaGrad(Optimizer):
         array([0.8293, 1.1707])
     """
 
+    entrywise = True
+
     def __init__(self, lr: Rate = 0.01, eps: float = 1e-7, **options: Unpack[Options]) -> None:
         super().__init__(lr, **options)
         self._require("eps", eps, 0.0, np.inf)
@@ -56,6 +58,8 @@ class RMSprop(Optimizer):
         >>> params["W"].round(4)
         array([0.9, 1.1])
     """
+
+    entrywise = True
 
     def __init__(
         self, lr: Rate = 0.01, decay_rate: float = 0.99, eps: float = 1e-7, **options: Unpack[Options]
@@ -88,6 +92,8 @@ class Adam(Optimizer):
         >>> params["W"].round(3)
         array([0.9, 1.1])
     """
+
+    entrywise = True
 
     def __init__(
         self,
