@@ -109,8 +109,10 @@ from .nets import (
     Sequential,
     SimpleConvNet,
     TwoLayerNet,
+    get_num_threads,
     logic_gate,
     perceptron,
+    set_num_threads,
 )
 from .trainers import (
     SGD,
@@ -245,6 +247,7 @@ __all__ = [
     "col2im",
     "contract_tests",
     "cross_entropy_error",
+    "get_num_threads",
     "gradcheck",
     "gradient_descent",
     "identity_function",
@@ -261,6 +264,7 @@ __all__ = [
     "random_search",
     "read_idx",
     "relu",
+    "set_num_threads",
     "shift",
     "sigmoid",
     "softmax",

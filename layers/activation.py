@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .base import Layer
+from .masks import passed_where
 from .memory import Array
 
 
@@ -20,6 +21,8 @@ class Step(Layer):
         >>> Step().forward(np.array([-1.0, 0.0, 2.0]))
         array([0., 0., 1.])
     """
+
+    sample_wise = True
 
     def forward(self, x: Array) -> Array:
         """Return 1 where x > 0, 0 elsewhere, NaN where x is NaN."""
@@ -43,6 +46,8 @@ class Identity(Layer):
         array([0.3, 0.7])
     """
 
+    sample_wise = True
+
     def forward(self, x: Array) -> Array:
         """Return x."""
         return self.fresh(x)
@@ -64,6 +69,8 @@ class Sigmoid(Layer):
         >>> print(sigmoid.forward(0.0), sigmoid.backward(1.0))
         0.5 0.25
     """
+
+    sample_wise = True
 
     def forward(self, x: Array) -> Array:
         """Return 1 / (1 + exp(-x))."""
@@ -106,6 +113,8 @@ class Tanh(Layer):
         0.0 2.0
     """
 
+    sample_wise = True
+
     def forward(self, x: Array) -> Array:
         """Return tanh(x)."""
         y = np.tanh(x, out=self.buffer("y", x.shape, x.dtype))
@@ -133,6 +142,8 @@ class ReLU(Layer):
         (array([0., 0., 2.]), array([0., 0., 5.]))
     """
 
+    sample_wise = True
+
     def forward(self, x: Array) -> Array:
         """Return x where x > 0, else 0."""
         on = self.branch(lambda: np.greater(x, 0, out=self.buffer("on", x.shape, bool)))
@@ -145,9 +156,8 @@ class ReLU(Layer):
 
     def backward(self, dy: Array) -> Array:
         """Return dy where the input was positive, else 0; `dy` itself stays as it is."""
-        dx = self.buffer("dx", dy.shape, dy.dtype)
-        np.multiply(dy, self.saved, out=dx)
-        return np.add(dx, 0, out=dx)
+        dx, room = self.buffer("dx", dy.shape, dy.dtype), self.buffer("room", dy.shape, np.int8)
+        return passed_where(self.saved, dy, dx, room)
 
 
 class Softmax(Layer):

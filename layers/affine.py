@@ -38,6 +38,8 @@ class Affine(Layer):
                [10.,  0.,  0.]], dtype=float32)
     """
 
+    sample_wise = True
+
     def __init__(
         self,
         *sizes: int,

@@ -54,6 +54,8 @@ class Add(_Pair):
         650.0 1.3 1.3
     """
 
+    sample_wise = True
+
     def forward(self, x: Array, y: Array) -> Array:
         """Return x + y."""
         z = self.buffer("z", self._together(x, y), x.dtype)
@@ -80,6 +82,8 @@ class Sub(_Pair):
         2.0 1.0 -1.0
     """
 
+    sample_wise = True
+
     def forward(self, x: Array, y: Array) -> Array:
         """Return x - y."""
         z = self.buffer("z", self._together(x, y), x.dtype)
@@ -105,6 +109,8 @@ class Mul(_Pair):
         >>> print(mul.forward(10.0, 5.0), *mul.backward(1.3))
         50.0 6.5 13.0
     """
+
+    sample_wise = True
 
     def forward(self, x: Array, y: Array) -> Array:
         """Return x · y."""
@@ -133,6 +139,8 @@ class Div(_Pair):
         1.5 0.25 -0.375
     """
 
+    sample_wise = True
+
     def forward(self, x: Array, y: Array) -> Array:
         """Return x / y."""
         z = self.buffer("z", self._together(x, y), x.dtype)
@@ -160,6 +168,8 @@ class Neg(Layer):
         -2.0 -3.0
     """
 
+    sample_wise = True
+
     def forward(self, x: Array) -> Array:
         """Return -x."""
         return np.negative(x, out=self.buffer("y", x.shape, x.dtype))
@@ -186,6 +196,7 @@ class Pow(_Pair):
         9.0 6.0 None
     """
 
+    sample_wise = True
     integer_inputs = ("y",)
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -225,6 +236,8 @@ class Exp(Layer):
         1.0 3.0
     """
 
+    sample_wise = True
+
     def forward(self, x: Array) -> Array:
         """Return exp(x)."""
         y = np.exp(x, out=self.buffer("y", x.shape, x.dtype))
@@ -249,6 +262,8 @@ class Log(Layer):
         >>> print(log.forward(1.0), log.backward(3.0))
         0.0 3.0
     """
+
+    sample_wise = True
 
     def forward(self, x: Array) -> Array:
         """Return log(x)."""

@@ -34,6 +34,9 @@ class Layer:
         n_outputs : how many arrays `forward` returns.
         may_give_none : whether `backward` may return None for the gradient of a float input.
         vetted : whether it is a brick of this package, and no subclass of one: a graph may leave its guards out.
+        sample_wise : whether what comes out for a sample, and goes back to it, depends on no other one of a batch; of
+            a loss, whether it is the mean over the samples. Where all layers are, a net may cut a batch up. A subclass
+            with a forward or backward of its own must say so again.
         kept : names of the attributes, besides parameters, that training changes and that belong to the layer, such as
             running statistics.
     Example
@@ -54,6 +57,7 @@ class Layer:
     kept: tuple[str, ...] = ()
     trainable: bool = True
     vetted: bool = False
+    sample_wise: bool = False
     input_names: tuple[str, ...] = ()
     arity: tuple[int, int] = (0, 0)
     name: str | None
@@ -65,6 +69,8 @@ class Layer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if {"forward", "backward"} & vars(cls).keys() and "sample_wise" not in vars(cls):
+            cls.sample_wise = False
         cls.vetted = cls.__module__.startswith(__name__.rpartition(".")[0] + ".")
         if not hasattr(cls.forward, "is_guard"):
             cls.input_names, cls.arity = read_signature(cls.forward)

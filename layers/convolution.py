@@ -46,6 +46,8 @@ class Convolution(Layer):
         (array([[[[-1.,  0.,  0.,  1.]]]]), array([ 5., 10.], dtype=float32))
     """
 
+    sample_wise = True
+
     def __init__(
         self,
         *sizes: int,

@@ -28,6 +28,8 @@ class Dropout(Layer):
         (array([2., 4., 6., 0.]), array([2., 2., 2., 0.]))
     """
 
+    sample_wise = True
+
     def __init__(
         self, ratio: float = 0.5, *, rng: np.random.Generator | int | None = None, name: str | None = None
     ) -> None:

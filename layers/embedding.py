@@ -39,6 +39,7 @@ class Embedding(Layer):
         (None, [[1.0, 1.0], [0.0, 0.0], [2.0, 2.0]])
     """
 
+    sample_wise = True
     integer_inputs = ("x",)
 
     def __init__(

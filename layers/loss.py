@@ -29,6 +29,7 @@ class SoftmaxWithLoss(Layer):
         0.6931471805599453 [[ 0.5 -0.5]]
     """
 
+    sample_wise = True
     integer_inputs = ("t",)
 
     def forward(self, x: Array, t: Array) -> Array:
@@ -84,6 +85,7 @@ class SigmoidWithLoss(Layer):
         0.6931471805599453 [-0.5]
     """
 
+    sample_wise = True
     integer_inputs = ("t",)
 
     def forward(self, x: Array, t: Array) -> Array:
@@ -119,6 +121,7 @@ class MeanSquaredLoss(Layer):
         2.5 [[1. 2.]]
     """
 
+    sample_wise = True
     integer_inputs = ("t",)
 
     def forward(self, x: Array, t: Array) -> Array:

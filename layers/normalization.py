@@ -187,6 +187,8 @@ class LayerNormalization(_Normalization):
                [ 1., -1.]])
     """
 
+    sample_wise = True
+
     def __init__(self, *size: int, eps: float = 1e-5, dtype: Any = None, name: str | None = None) -> None:
         super().__init__(*size, eps=eps, dtype=dtype, name=name)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .base import Layer
 from .columns import working_dtype
+from .masks import passed_where
 from .memory import Array
 from .windows import Grid, Pad, Windows
 
@@ -34,6 +35,8 @@ class MaxPooling(Layer):
         array([[[[0., 0., 0., 5.],
                  [1., 0., 0., 0.]]]])
     """
+
+    sample_wise = True
 
     def __init__(self, *size: int, stride: Any = None, pad: Pad = 0, name: str | None = None) -> None:
         super().__init__(name)
@@ -69,10 +72,16 @@ class MaxPooling(Layer):
         """Return dx: each gradient at the place of its window's largest entry."""
         taken, grid, shape = self.saved
         images = self.buffer("d_images", (*shape[:2], *grid.padded), dy.dtype)
-        images[...] = 0
-        share = self.buffer("share", dy.shape, dy.dtype)
+        if not grid.tiles:
+            images[...] = 0
+        share = self.buffer("share", dy.shape, dy.dtype) if grid.overlaps else None
+        room = self.buffer("room", dy.shape, np.int8)
         for number, here in enumerate(taken):
-            images[:, :, *grid.places(*divmod(number, grid.size[1]))] += np.multiply(dy, here, out=share)
+            entry = images[:, :, *grid.places(*divmod(number, grid.size[1]))]
+            if share is None:
+                passed_where(here, dy, entry, room)
+            else:
+                entry += passed_where(here, dy, share, room)
         return self.fresh(images[:, :, *grid.inside]) if grid.padded != grid.image else images
 
 
@@ -93,6 +102,8 @@ class AveragePooling(Layer):
         >>> AveragePooling(2, stride=1, pad=((0, 0), (1, 0))).forward(np.array([[[[1.0, 2.0], [3.0, 6.0]]]]))
         array([[[[2., 3.]]]])
     """
+
+    sample_wise = True
 
     def __init__(self, *size: int, stride: Any = None, pad: Pad = 0, name: str | None = None) -> None:
         super().__init__(name)
@@ -136,6 +147,8 @@ class GlobalAveragePooling(Layer):
         >>> GlobalAveragePooling().forward(np.array([[[[1.0, 2.0], [3.0, 6.0]]]]))
         array([[3.]])
     """
+
+    sample_wise = True
 
     def forward(self, x: Array) -> Array:
         """Return the mean of each channel."""

@@ -27,6 +27,8 @@ class LeakyReLU(Layer):
         (array([-0.1,  0. ,  2. ]), array([0.5, 0.5, 5. ]))
     """
 
+    sample_wise = True
+
     def __init__(self, slope: float = 0.01, name: str | None = None) -> None:
         super().__init__(name)
         if isinstance(slope, bool) or not isinstance(slope, int | float | np.number) or not 0 <= slope < np.inf:
@@ -69,6 +71,8 @@ class ELU(Layer):
         [-0.6321  0.      2.    ] [0.3679 1.     1.    ]
     """
 
+    sample_wise = True
+
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
         if isinstance(alpha, bool) or not isinstance(alpha, int | float | np.number) or not 0 < alpha < np.inf:
@@ -110,6 +114,8 @@ class Softplus(Layer):
         0.6931 0.5
     """
 
+    sample_wise = True
+
     def forward(self, x: Array) -> Array:
         """Return log(1 + exp(x))."""
         self.saved = x
@@ -137,6 +143,8 @@ class Swish(Layer):
         [-0.2689  0.      1.7616] [0.0723 0.5    1.0908]
     """
 
+    sample_wise = True
+
     def forward(self, x: Array) -> Array:
         """Return x / (1 + exp(-x))."""
         self.saved = x
@@ -163,6 +171,8 @@ class GELU(Layer):
         >>> print(gelu.forward(np.array([-1.0, 0.0, 2.0])).round(4), gelu.backward(np.ones(3)).round(4))
         [-0.1587  0.      1.9545] [-0.0833  0.5     1.0852]
     """
+
+    sample_wise = True
 
     def forward(self, x: Array) -> Array:
         """Return x · Φ(x)."""

@@ -25,6 +25,8 @@ class Flatten(Layer):
         (2, 784)
     """
 
+    sample_wise = True
+
     def forward(self, x: Array) -> Array:
         """Return x as (N, n)."""
         if x.ndim == 0:
@@ -51,6 +53,8 @@ class Reshape(Layer):
         >>> Reshape(1, 28, 28).forward(np.ones((2, 784))).shape
         (2, 1, 28, 28)
     """
+
+    sample_wise = True
 
     def __init__(self, *shape: int, name: str | None = None) -> None:
         super().__init__(name)

@@ -7,6 +7,7 @@ from .multi_layer import MultiLayerNet, TwoLayerNet
 from .net import Net
 from .residual import ResNet
 from .sequential import Sequential
+from .threads import get_num_threads, set_num_threads
 
 __all__ = [
     "AND",
@@ -21,6 +22,8 @@ __all__ = [
     "Sequential",
     "SimpleConvNet",
     "TwoLayerNet",
+    "get_num_threads",
     "logic_gate",
     "perceptron",
+    "set_num_threads",
 ]

@@ -13,10 +13,11 @@ import numpy as np
 from brickgrad.graph import Graph, Input, Node, numerical_gradient
 from brickgrad.graph.downstream import Downstream
 from brickgrad.graph.summary import table
-from brickgrad.layers import Array, ArrayDict, Layer, Memory, SoftmaxWithLoss
+from brickgrad.layers import Array, ArrayDict, Convolution, Layer, Memory, SoftmaxWithLoss
 
 from .evaluation import Evaluation, accuracy, evaluate, predict_in_batches
 from .flat import Flat
+from .shards import SHARD_SIZE, Shards, why_whole
 from .snapshot import live_arrays, translated, write_all
 
 
@@ -53,6 +54,44 @@ class Net:
         self.body = Graph(x, scores, keep=False, allow_unused=True, name=self.title)
         self.graph.memory = Memory(wanted=(False, False))  # neither images nor labels need a gradient
         self._flat: Flat | None = None
+        self._shards: Shards | None = None
+        convolves = any(isinstance(leaf, Convolution) for leaf in self.graph.leaves())
+        self._shard_size = SHARD_SIZE if convolves and why_whole(self.graph) is None else None
+
+    @property
+    def shard_size(self) -> int | None:
+        """How many samples of a batch run at a time, each such shard on one of our threads; None: the batch as a whole.
+
+        25 where there is a convolution and no layer looks across the batch, as batch normalization does; else None. It
+        changes results in their last bits, as any other order of sums does; the number of threads does not.
+        """
+        return self._shard_size
+
+    @shard_size.setter
+    def shard_size(self, size: int | None) -> None:
+        if size is not None:
+            if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+                raise ValueError(
+                    f"{self.title}.shard_size: must be a whole number of at least 1, or None; got {size!r}."
+                )
+            why = why_whole(self.graph)
+            if why is not None:
+                raise ValueError(f"{self.title}.shard_size: its batches cannot be cut: {why}.")
+        self._shard_size, self._shards = size, None
+
+    def _shards_for(self, x: Any, t: Any = None) -> Shards | None:
+        """What runs a batch in shards, where it is one that is to be cut."""
+        size, one = self._shard_size, self.graph.inputs[0].shape
+        if size is None or not isinstance(x, np.ndarray) or x.ndim < 2 or len(x) <= size:
+            return None
+        if one is not None and x.ndim != len(one) + 1:  # a single sample, or what the layers will refuse
+            return None
+        if t is not None and (not isinstance(t, np.ndarray) or not t.ndim or len(t) != len(x)):
+            return None
+        if self._shards is None and self.graph.sized:
+            self._laid_out()
+            self._shards = Shards(self, size)
+        return self._shards
 
     @property
     def title(self) -> str:
@@ -64,7 +103,8 @@ class Net:
         if batch_size is not None:
             return predict_in_batches(f"{self.title}.predict", self.predict, x, batch_size)
         with self._inference():
-            return self.body.forward(x)
+            shards = self._shards_for(x)
+            return self.body.forward(x) if shards is None else shards.predict(x)
 
     def loss(self, x: Any, t: Any) -> float:
         """The loss of a batch, in the net's mode."""
@@ -92,8 +132,12 @@ class Net:
 
     def loss_and_gradient(self, x: Any, t: Any) -> float:
         """The loss of a batch; its gradient is in `grads` until the next call. What a trainer's step runs."""
-        loss = float(self.graph.forward(x, t))
-        self.graph.backward()
+        shards = self._shards_for(x, t)
+        if shards is not None:
+            loss = shards.loss_and_gradient(x, t)
+        else:
+            loss = float(self.graph.forward(x, t))
+            self.graph.backward()
         return loss + self._penalty(into=self.grads)
 
     def gradient(self, x: Any, t: Any) -> dict[str, Array]:
@@ -257,7 +301,10 @@ class Net:
     def workspace(self) -> Iterator[None]:
         """Use large arrays again from step to step, as training does; the results are the same bits."""
         with self.graph.workspace():
-            yield
+            try:
+                yield
+            finally:
+                self._shards = None  # and with them their arrays
 
     def replica(self, dtype: Any = None) -> Self:
         """A second net on the same parameters (with `dtype`, on copies in that precision), all else its own."""
@@ -273,7 +320,7 @@ class Net:
         twin.body, twin.graph = self.body._twin(dtype, memo, share), self.graph._twin(dtype, memo, share)
         twin.graph.memory = Memory(wanted=(False, False))
         twin.loss_layer = self.loss_layer._twin(dtype, memo, share)
-        twin._flat = None
+        twin._flat = twin._shards = None
         return twin
 
     def find_nonfinite(self, x: Any, t: Any) -> str | None:

@@ -1,0 +1,37 @@
+"""brickgrad, as a training loop of one's own would use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import brickgrad as bg
+
+from .work import Data, Work
+
+
+def optimizer(work: Work) -> bg.Optimizer:
+    """The work's optimizer."""
+    return bg.SGD(lr=work.lr) if work.optimizer == "sgd" else bg.Adam(lr=work.lr)
+
+
+def trainer(work: Work, net: bg.Net, data: Data) -> Callable[[int, int], float]:
+    """A function that does batches first to last, the last left out, and returns the last loss."""
+    steps = optimizer(work)
+
+    def run(first: int, last: int) -> float:
+        loss = 0.0
+        with net.workspace():
+            for number in range(first, last):
+                samples = data.batch(number, work.batch)
+                loss = net.loss_and_gradient(data.x[samples], data.t[samples])
+                steps.update(net.params, net.grads)
+        return loss
+
+    return run
+
+
+def predictor(net: bg.Net) -> Callable[[np.ndarray], np.ndarray]:
+    """The net's own predict."""
+    return net.predict

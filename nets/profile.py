@@ -1,0 +1,161 @@
+"""Where the time of training goes: a clock on each layer's forward and backward."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from brickgrad.graph import Graph
+from brickgrad.layers import Layer
+
+
+@dataclass
+class Row:
+    """What one layer took: seconds of its forwards and backwards, and the bytes of the arrays of its last run."""
+
+    name: str
+    kind: str
+    forward: float = 0.0
+    backward: float = 0.0
+    bytes: int = 0
+
+
+@dataclass
+class Profile:
+    """The time and memory of each layer over a number of steps.
+
+    `str` gives a table, `plot` a picture. What lies between the layers is the row "the rest": sums where edges meet,
+    gathering batches, the optimizer.
+
+    Attributes
+        rows : of Row, in the order in which the layers run.
+        steps : int, how many forwards of the whole net were timed.
+        seconds : float, what they took with all that lies between the layers.
+    """
+
+    title: str
+    rows: list[Row] = field(default_factory=list)
+    steps: int = 0
+    seconds: float = 0.0
+
+    @property
+    def rest(self) -> float:
+        """The seconds that no layer took."""
+        return max(self.seconds - sum(row.forward + row.backward for row in self.rows), 0.0)
+
+    def __str__(self) -> str:
+        per_step = 1e3 / max(self.steps, 1)
+        head = ("layer", "kind", "forward, ms", "backward, ms", "share", "bytes")
+        lines = [head]
+        for row in self.rows:
+            share = (row.forward + row.backward) / max(self.seconds, 1e-12)
+            times = (f"{row.forward * per_step:.3f}", f"{row.backward * per_step:.3f}", f"{share:.1%}")
+            lines.append((row.name, row.kind, *times, f"{row.bytes:,}"))
+        lines.append(
+            ("the rest", "", f"{self.rest * per_step:.3f}", "", f"{self.rest / max(self.seconds, 1e-12):.1%}", "")
+        )
+        forward, backward = (sum(getattr(row, way) for row in self.rows) for way in ("forward", "backward"))
+        total = sum(row.bytes for row in self.rows)
+        lines.append(("total", "", f"{forward * per_step:.3f}", f"{backward * per_step:.3f}", "", f"{total:,}"))
+        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+        table = [
+            "  ".join(
+                cell.ljust(width) if column < 2 else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        ]
+        each = f"{self.seconds * per_step:.3f} ms each"
+        return "\n".join([f"{self.title}: {self.steps} step{'s' * (self.steps != 1)}, {each}", *table])
+
+    def plot(self) -> Any:
+        """A bar for each layer, its forward and its backward in milliseconds a step. Returns a matplotlib Figure.
+
+        Errors       ImportError: matplotlib is not installed
+        """
+        try:
+            from matplotlib import pyplot as plt
+        except ImportError:
+            raise ImportError(
+                "Profile.plot: drawing needs matplotlib. Install it with: pip install 'brickgrad[plot]'"
+            ) from None
+        per_step = 1e3 / max(self.steps, 1)
+        names = [*(row.name for row in self.rows), "the rest"]
+        forward = np.array([*(row.forward for row in self.rows), self.rest]) * per_step
+        backward = np.array([*(row.backward for row in self.rows), 0.0]) * per_step
+        figure, axes = plt.subplots(figsize=(8, 1.2 + 0.28 * len(names)), layout="constrained")
+        places = np.arange(len(names))
+        axes.barh(places, forward, color="#1f5fa8", label="forward")
+        axes.barh(places, backward, left=forward, color="#e07b39", label="backward")
+        axes.set_yticks(places, names)
+        axes.invert_yaxis()
+        axes.set_xlabel("milliseconds a step")
+        axes.set_title(f"{self.title}: {self.seconds * per_step:.2f} ms a step")
+        axes.legend(frameon=False, loc="lower right")
+        return figure
+
+
+@contextlib.contextmanager
+def timed(title: str, graph: Graph) -> Iterator[Profile]:
+    """A Profile of all that runs through a graph inside the block; the layers are as before when it ends.
+
+    >>> import brickgrad as bg
+    >>> x = bg.Input("x")
+    >>> graph = bg.Graph(x, bg.Tanh()(x))
+    >>> with timed("mine", graph) as profile:
+    ...     y = graph.forward(np.zeros(3))
+    >>> profile.steps, [row.name for row in profile.rows], profile.seconds > 0
+    (1, ['tanh1'], True)
+    """
+    profile = Profile(title)
+    layers: list[Layer] = []
+    for name, leaf in graph.named_leaves():
+        row = Row(name, type(leaf).__name__)
+        profile.rows.append(row)
+        layers.append(leaf)
+        vars(leaf)["forward"] = _clocked(leaf.forward, row, "forward", leaf)
+        vars(leaf)["backward"] = _clocked(leaf.backward, row, "backward", leaf)
+    run = graph.forward
+
+    def counted(*inputs: Any) -> Any:
+        profile.steps += 1
+        return run(*inputs)
+
+    vars(graph)["forward"] = counted
+    start = time.perf_counter()
+    try:
+        yield profile
+    finally:
+        profile.seconds = time.perf_counter() - start
+        for layer in (*layers, graph):
+            vars(layer).pop("forward", None)
+            vars(layer).pop("backward", None)
+
+
+def _clocked(go: Callable[..., Any], row: Row, way: str, layer: Layer) -> Callable[..., Any]:
+    """`go`, with its time added to the row."""
+
+    def clocked(*arrays: Any) -> Any:
+        start = time.perf_counter()
+        results = go(*arrays)
+        setattr(row, way, getattr(row, way) + time.perf_counter() - start)
+        if way == "forward":
+            given = results if isinstance(results, tuple) else (results,)
+            row.bytes = sum({id(array): array.nbytes for array in _arrays([given, layer.memory.saved])}.values())
+        return results
+
+    return clocked
+
+
+def _arrays(thing: Any) -> Iterator[np.ndarray[Any, Any]]:
+    """All arrays in nested tuples and lists: each as what owns its memory."""
+    if isinstance(thing, np.ndarray):
+        yield thing if thing.base is None or not isinstance(thing.base, np.ndarray) else thing.base
+    elif isinstance(thing, list | tuple):
+        for part in thing:
+            yield from _arrays(part)

@@ -1,0 +1,158 @@
+"""A batch cut into shards, each run forward and backward on a replica of the net, several at once.
+
+How a batch is cut depends on its size alone, not on the number of threads, and the shards' gradients are added in their
+order: so the results do not depend on the number of threads either.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brickgrad.graph import Graph
+from brickgrad.graph.run import Run
+from brickgrad.layers import Array, Layer, Memory
+
+from .threads import run_all
+
+if TYPE_CHECKING:
+    from .net import Net
+
+SHARD_SIZE = 25  # samples: few enough for a layer's arrays to stay near the processor, enough for its matrix products
+
+
+def why_whole(graph: Graph) -> str | None:
+    """Why a graph's batches cannot be cut, naming what stands in the way; None where they can."""
+    for part in graph.parts():
+        if isinstance(part, Graph):
+            if any(np.size(value) > 1 for value in part.wiring.constants.values()):
+                return f"{part.title} holds an array as a constant, which may be made for a whole batch"
+        elif not part.sample_wise:
+            return f"{part.title} may look across the batch (its sample_wise is False)"
+        elif part.kept:
+            return f"{part.title} keeps {part.kept[0]} from batch to batch"
+    return None
+
+
+class Shards:
+    """Replicas of a net on its parameters, one for each shard of a batch.
+
+    Parameters
+        net : Net, with all sizes known.
+        size : int >= 1, the samples in a shard; the last one of a batch may have fewer.
+    """
+
+    def __init__(self, net: Net, size: int) -> None:
+        self.net, self.size = net, size
+        self.replicas: list[Net] = []
+
+    def loss_and_gradient(self, x: Array, t: Array) -> float:
+        """The loss of the batch, a mean over its samples; its gradient goes into the net's `grad_vector`."""
+        parts = self._parts(len(x))
+        replicas = self._ready(len(parts))
+        seeds = self._draw_seeds()
+        weights = [(part.stop - part.start) / len(x) for part in parts]
+        losses = run_all(
+            [
+                functools.partial(self._step, twin, x[part], t[part], weight, seeds, number)
+                for number, (twin, part, weight) in enumerate(zip(replicas, parts, weights, strict=True))
+            ]
+        )
+        total = self.net.grad_vector
+        np.copyto(total, replicas[0].grad_vector)
+        for twin in replicas[1:]:
+            total += twin.grad_vector
+        if self.net.graph.keep:
+            runs: list[Run] = [twin.graph.saved for twin in replicas]
+            self.net.graph.saved = _joined(runs, weights)
+        return float(sum(weight * loss for weight, loss in zip(weights, losses, strict=True)))
+
+    def predict(self, x: Array) -> Array:
+        """The scores of the batch."""
+        parts = self._parts(len(x))
+        replicas = self._ready(min(len(parts), 64))
+        scores: list[Array] = []
+        for first in range(0, len(parts), len(replicas)):  # as many at a time as there are replicas
+            some = zip(replicas, parts[first : first + len(replicas)], strict=False)
+            scores += run_all([functools.partial(twin.body.forward, x[part]) for twin, part in some])
+        return np.concatenate(scores)
+
+    def _parts(self, n: int) -> list[slice]:
+        return [slice(start, min(start + self.size, n)) for start in range(0, n, self.size)]
+
+    def _ready(self, number: int) -> list[Net]:
+        """So many replicas, whose layers are set as the net's are."""
+        while len(self.replicas) < number:
+            self.replicas.append(self.net.replica())
+        for twin in self.replicas[:number]:
+            for own, other in zip(_parts(self.net), _parts(twin), strict=True):
+                _set_as(own, other)
+            if self.net.graph.memory.arrays is None:
+                twin.graph.memory = Memory(wanted=(False, False))
+            elif twin.graph.memory.arrays is None:
+                twin.graph.memory = Memory(wanted=(False, False), arrays={})
+        return self.replicas[:number]
+
+    def _draw_seeds(self) -> dict[int, int]:
+        """A seed for this batch from each generator that layers hold, by its identity."""
+        held = {id(value): value for leaf in self.net.graph.leaves() for value in _generators(leaf).values()}
+        return {key: int(generator.integers(2**63)) for key, generator in held.items()}
+
+    def _step(self, twin: Net, x: Array, t: Array, weight: float, seeds: dict[int, int], number: int) -> float:
+        """One shard's share of the loss and the gradient, drawn from generators of its own."""
+        drawn = {key: np.random.default_rng([seed, number]) for key, seed in seeds.items()}
+        for own, other in zip(self.net.graph.leaves(), twin.graph.leaves(), strict=True):
+            for attribute, generator in _generators(own).items():
+                vars(other)[attribute] = drawn[id(generator)]
+        loss = twin.graph.forward(x, t)
+        twin.graph.backward(np.asarray(weight, loss.dtype))
+        return float(loss)
+
+
+def _parts(net: Net) -> list[Layer]:
+    """All layers and graphs of a net."""
+    return [*net.graph.parts(), *net.body.parts()]
+
+
+def _generators(layer: Layer) -> dict[str, np.random.Generator]:
+    return {name: value for name, value in vars(layer).items() if isinstance(value, np.random.Generator)}
+
+
+def _set_as(own: Layer, other: Layer) -> None:
+    """Give a replica's layer the settings that the net's own has now: its mode, a dropout's ratio and the like."""
+    for name, value in vars(own).items():
+        if isinstance(value, bool | int | float | str | None) and vars(other).get(name) is not value:
+            vars(other)[name] = value
+
+
+def _joined(runs: Sequence[Run], weights: Sequence[float]) -> Run:
+    """The runs of all shards as one of the whole batch: rows one below the other, lone numbers averaged."""
+    first = runs[0]
+    joined = Run([_joined_memory([run.memories[i] for run in runs], weights) for i in range(len(first.memories))])
+    if first.values is not None:
+        joined.values = [
+            _joined_value(values, weights) for values in zip(*(run.values or () for run in runs), strict=True)
+        ]
+    if first.grads is not None:
+        joined.grads = [_joined_value(grads, None) for grads in zip(*(run.grads or () for run in runs), strict=True)]
+    return joined
+
+
+def _joined_memory(memories: Sequence[Memory], weights: Sequence[float]) -> Memory:
+    joined = Memory(memories[0].wanted)
+    if all(isinstance(memory.saved, Run) for memory in memories):
+        joined.saved = _joined([memory.saved for memory in memories], weights)
+    return joined
+
+
+def _joined_value(values: Sequence[Any], weights: Sequence[float] | None) -> Any:
+    """Arrays below one another; of lone numbers the weighted mean, or without weights the sum."""
+    if values[0] is None:
+        return None
+    if np.ndim(values[0]):
+        return np.concatenate(values)
+    total = np.sum(values) if weights is None else np.dot(values, weights)
+    return np.asarray(total, np.asarray(values[0]).dtype)[()]

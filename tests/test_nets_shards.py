@@ -1,0 +1,294 @@
+"""Shards: a batch cut up gives what the whole batch gives, in the same bits whatever the number of threads."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from layer_table import LAYERS, Case
+
+import brickgrad as bg
+from brickgrad.nets import threads
+from brickgrad.nets.shards import why_whole
+
+RNG = np.random.default_rng(0)
+X = RNG.random((11, 1, 8, 8), dtype=np.float32)
+T = RNG.integers(0, 3, 11)
+
+
+@pytest.fixture(autouse=True)
+def own_number_of_threads():
+    yield
+    bg.set_num_threads(None)
+
+
+def conv_net(*more, rng=0):
+    return bg.Sequential(
+        bg.Convolution(4, 1, 3, 3, rng=rng), bg.ReLU(), bg.MaxPooling(2), bg.Flatten(), *more, bg.Affine(3, rng=1),
+        input_shape=(1, 8, 8),
+    )  # fmt: skip
+
+
+def step(net, x=X, t=T):
+    return net.loss_and_gradient(x, t), net.grad_vector.copy()
+
+
+def test_a_batch_in_shards_gives_the_loss_and_gradient_of_the_whole():
+    net, whole = conv_net().replica(np.float64), conv_net().replica(np.float64)
+    whole.shard_size = None
+    for size in (1, 2, 4, 10):
+        net.shard_size = size
+        (loss, grad), (expected, expected_grad) = step(net, X.astype(float)), step(whole, X.astype(float))
+        assert loss == pytest.approx(expected, rel=1e-14)
+        np.testing.assert_allclose(grad, expected_grad, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(net.predict(X.astype(float)), whole.predict(X.astype(float)), rtol=1e-13)
+
+
+@pytest.mark.parametrize("workspace", [False, True])
+def test_results_are_the_same_bits_for_any_number_of_threads(workspace):
+    found = []
+    for number in (1, 2, 4):
+        bg.set_num_threads(number)
+        net = conv_net(bg.Dropout(0.5, rng=3))
+        net.shard_size = 3
+        optimizer = bg.Adam()
+
+        def steps(net=net, optimizer=optimizer):
+            for _ in range(5):
+                net.loss_and_gradient(X, T)
+                optimizer.update(net.params, net.grads)
+
+        if workspace:
+            with net.workspace():
+                steps()
+        else:
+            steps()
+        found.append((net.vector.tobytes(), net.predict(X).tobytes()))
+    assert found[0] == found[1] == found[2]
+
+
+def test_workspace_changes_no_bit():
+    net, other = conv_net(bg.Dropout(0.5, rng=3)), conv_net(bg.Dropout(0.5, rng=3))
+    net.shard_size = other.shard_size = 3
+    with net.workspace():
+        found = [step(net) for _ in range(3)]
+    for (loss, grad), (again, grad_again) in zip(found, [step(other) for _ in range(3)], strict=True):
+        assert loss == again
+        assert grad.tobytes() == grad_again.tobytes()
+
+
+def test_shards_run_on_several_threads_at_once(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    meeting = threading.Barrier(2, timeout=20)  # breaks where the two do not meet
+
+    class Meet(bg.Layer):
+        sample_wise = True
+
+        def forward(self, x):
+            self.saved = True
+            if len(x):
+                meeting.wait()
+            return x.copy()
+
+        def backward(self, dy):
+            return dy.copy()
+
+    bg.set_num_threads(2)
+    net = bg.Sequential(bg.Affine(4, 3, rng=0), Meet())
+    net.shard_size = 2
+    net.loss_and_gradient(np.ones((4, 4), np.float32), np.zeros(4, int))
+
+
+def test_which_nets_are_cut_by_themselves():
+    assert bg.SimpleConvNet(rng=0).shard_size == bg.DeepConvNet(rng=0).shard_size == 25
+    assert bg.TwoLayerNet(4, 3, 2, rng=0).shard_size is None  # too little work
+    assert bg.ResNet(rng=0).shard_size is None  # batch normalization
+
+
+def test_layers_that_look_across_the_batch_are_never_cut():
+    net = conv_net(bg.BatchNormalization(36))
+    assert net.shard_size is None
+    with pytest.raises(ValueError, match=r"cannot be cut: BatchNormalization may look across the batch"):
+        net.shard_size = 4
+    assert net.shard_size is None
+
+    class Mine(bg.ReLU):
+        def forward(self, x):
+            return super().forward(x - x.mean(axis=0))
+
+    assert conv_net(Mine()).shard_size is None
+    x = bg.Input("x")
+    y = bg.Affine(36, 2)(bg.Flatten()(bg.Convolution(1, 1, 3, 3)(x)) + np.ones((11, 36)))
+    assert bg.Net(x, y).shard_size is None
+    inner = bg.Input("u")
+    assert "BatchNormalization" in why_whole(bg.Graph(inner, bg.Graph(inner, bg.BatchNormalization(3)(inner))(inner)))
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, True, "all"])
+def test_bad_shard_sizes_are_refused(size):
+    net = conv_net()
+    with pytest.raises(ValueError, match=r"^Sequential\.shard_size: must be a whole number of at least 1"):
+        net.shard_size = size
+    assert net.shard_size == 25
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, True, "2"])
+def test_bad_numbers_of_threads_are_refused(number):
+    with pytest.raises(ValueError, match="^set_num_threads: the number must be"):
+        bg.set_num_threads(number)
+
+
+SAMPLE_WISE = [entry for entry in LAYERS if entry.layer.sample_wise]
+
+
+@pytest.mark.parametrize("entry", SAMPLE_WISE, ids=lambda entry: entry.name)
+def test_what_says_that_it_is_sample_wise_gives_for_halves_what_it_gives_for_the_whole(entry):
+    layer = entry.make(Case(), np.float64)
+    inputs = [np.asarray(x) for x in entry.inputs(np.random.default_rng(0), np.float64, Case(), False)]
+    if any(x.shape[:1] != (Case().batch,) for x in inputs):
+        pytest.skip("the table gives it inputs that are no batch")
+    layer.eval()
+    whole = layer.forward(*inputs)
+    parts = [layer.forward(*(x[rows] for x in inputs)) for rows in (slice(0, 3), slice(3, 7))]
+    joined = np.concatenate(parts) if np.ndim(whole) else (3 * parts[0] + 4 * parts[1]) / 7
+    np.testing.assert_allclose(joined, whole, rtol=1e-12, atol=1e-14)
+
+
+def test_most_bricks_are_sample_wise_and_those_that_are_not_are_known():
+    others = {entry.layer.__name__ for entry in LAYERS} - {entry.layer.__name__ for entry in SAMPLE_WISE}
+    assert others <= {
+        "BatchNormalization", "Concat", "Graph", "MatMul", "Mean", "Slice", "Softmax", "Split", "Sum", "Transpose"
+    }  # fmt: skip
+    assert len(SAMPLE_WISE) > 25
+
+
+def test_dropout_draws_other_masks_in_each_shard_and_step_and_goes_on_where_it_stood():
+    net = bg.Sequential(bg.Affine(6, 50, init=0.0), bg.Dropout(0.5, rng=0), bg.Affine(50, 2, rng=1))
+    net.params["affine1.b"] = np.ones(50)
+    net.shard_size = 4
+    net.graph.keep = True
+    seen = []
+    for _ in range(2):
+        net.loss_and_gradient(np.ones((8, 6), np.float32), np.zeros(8, int))
+        dropped = next(v for v in net.graph.saved.values if np.shape(v) == (8, 50) and np.any(v == 0))
+        seen += [dropped[:4].tobytes(), dropped[4:].tobytes()]
+    assert len(set(seen)) == 4
+
+
+def test_what_is_changed_in_a_layer_later_reaches_the_shards():
+    net = conv_net(bg.Dropout(0.5, rng=3))
+    net.shard_size = 3
+    step(net)
+    dropout = next(layer for layer in net.layers if isinstance(layer, bg.Dropout))
+    dropout.ratio = 0.0
+    again = conv_net()
+    again.vector[...] = net.vector
+    again.shard_size = 3
+    assert step(net)[1].tobytes() == step(again)[1].tobytes()
+    dropout.ratio = 0.5
+    net.eval()
+    assert step(net)[0] == step(again)[0]
+    net.params["affine1.b"] = [5, 0, 0]
+    assert step(net)[0] != step(again)[0]
+
+
+def test_graphs_that_keep_their_values_keep_those_of_all_shards():
+    net, whole = conv_net(), conv_net()
+    net.shard_size, whole.shard_size = 4, None
+    for one in (net, whole):
+        one.graph.keep = True
+        one.loss_and_gradient(X, T)
+    ours, theirs = net.graph.saved, whole.graph.saved
+    for kind in ("values", "grads"):
+        for a, b in zip(getattr(ours, kind), getattr(theirs, kind), strict=True):
+            if a is not None and np.asarray(a).dtype.kind == "f":
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7)
+
+
+def test_watched_runs_have_the_bits_of_unwatched_ones():
+    ends = []
+    for callbacks in ([], [bg.Watch(every=1)]):
+        net = conv_net(bg.Dropout(0.5, rng=3))
+        net.shard_size = 3
+        bg.Trainer(net, bg.SGD(lr=0.1), batch_size=6, epochs=2, callbacks=callbacks, progress=False).fit(X, T)
+        ends.append(net.vector.tobytes())
+    assert ends[0] == ends[1]
+
+
+def test_an_error_in_a_shard_is_raised_and_leaves_the_gradients_alone():
+    net = conv_net()
+    net.shard_size = 3
+    _, before = step(net)
+    with pytest.raises(ValueError, match="labels"):
+        net.loss_and_gradient(X, np.full(11, 7))
+    assert net.grad_vector.tobytes() == before.tobytes()
+    with pytest.raises(ValueError, match="11"):
+        net.loss_and_gradient(X, T[:5])
+
+
+def test_single_samples_and_lists_run_whole():
+    net = bg.Sequential(bg.Affine(40, 3, rng=0))
+    net.shard_size = 2
+    x = RNG.random((5, 40), dtype=np.float32)
+    assert net.predict(x[0]).shape == (3,)
+    np.testing.assert_allclose(net.predict(x)[0], net.predict(x[0]), rtol=1e-6)
+    assert net.predict(x.tolist()).shape == (5, 3)
+    assert net.predict(x[:0]).shape == (0, 3)
+
+
+def test_warnings_are_those_that_the_caller_asked_for():
+    net = conv_net()
+    net.shard_size = 3
+    bg.set_num_threads(2)
+    net.params["convolution1.W"] *= np.float32(1e38)
+    with np.errstate(all="ignore"):
+        net.loss_and_gradient(X * np.float32(1e10), T)
+
+
+def test_without_a_way_to_hold_the_matrix_library_to_one_thread_shards_run_in_turn(monkeypatch):
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(threads._State, "blas", False)
+    seen = set()
+    bg.set_num_threads(4)
+    threads.run_all([lambda: seen.add(threading.get_ident())] * 5)
+    assert seen == {threading.get_ident()}
+
+
+def test_the_matrix_library_keeps_to_one_thread_meanwhile(monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(threads._State, "blas", None)
+
+    def numbers():
+        return {lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
+
+    before = numbers()
+    assert all(found == {1} for found in threads.run_all([numbers] * 2))
+    assert numbers() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_makes_threads_of_its_own():
+    code = """
+import os, sys, warnings
+warnings.simplefilter("ignore")  # of forks beside threads: that is what is tried here
+import numpy as np, brickgrad as bg
+bg.set_num_threads(2)
+net = bg.Sequential(bg.Affine(4, 3, rng=0))
+net.shard_size = 2
+x, t = np.ones((8, 4), np.float32), np.zeros(8, int)
+net.loss_and_gradient(x, t)
+child = os.fork()
+if child == 0:
+    net.loss_and_gradient(x, t)
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=env)
+    assert re.fullmatch(r"7\n", done.stdout), done.stderr
