@@ -90,7 +90,7 @@ class Graph(Layer):
                 memory.running = proven is not None  # then the guards stand aside
                 if proven is not None:
                     memory.inputs, memory.outputs = proven
-                results = take_turn(self.title, step, memory, step.layer.forward, [values[s] for s in step.reads])
+                results = take_turn(self, step, memory, step.layer.forward, [values[s] for s in step.reads])
                 for slot, value in zip(step.writes, results, strict=True):
                     values[slot] = value
                 if not self.keep:
@@ -140,7 +140,7 @@ class Graph(Layer):
             for slot in step.writes:
                 grads.sums[slot] = None
         memory.wanted = tuple([needed[slot] for slot in step.reads])
-        results = take_turn(self.title, step, memory, step.layer.backward, dys)
+        results = take_turn(self, step, memory, step.layer.backward, dys)
         handed = tuple([dx if needed[slot] else None for slot, dx in zip(step.reads, results, strict=True)])
         for slot, dx in zip(step.reads, handed, strict=True):
             if dx is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brickgrad.layers import Memory
+from brickgrad.layers import Layer, Memory
 from brickgrad.layers.memory import Spec
 
 from .wiring import Step
@@ -44,7 +44,7 @@ class Proven:
         ]
 
 
-def take_turn(title: str, step: Step, memory: Memory, go: Callable[..., Any], arrays: Sequence[Any]) -> Any:
+def take_turn(graph: Layer, step: Step, memory: Memory, go: Callable[..., Any], arrays: Sequence[Any]) -> Any:
     """Run a layer's forward or backward, `go`, on the memory of its place in the graph; always a tuple.
 
     An error says at which node it came up.
@@ -54,7 +54,7 @@ def take_turn(title: str, step: Step, memory: Memory, go: Callable[..., Any], ar
     try:
         results = go(*arrays)
     except Exception as error:
-        _say_where(error, title, step)
+        _say_where(error, graph.title, step)
         raise
     finally:
         layer.memory = own

@@ -104,13 +104,9 @@ class Affine(Layer):
         x, W = self.saved
         rows = x.reshape(-1, x.shape[-1])
         d_rows = dy.reshape(-1, self.n_out)
-        dW = self.grads.get("W")
-        if dW is not None and dW.dtype == rows.dtype:
-            np.matmul(rows.T, d_rows, out=dW)
-        else:
-            self.grads["W"] = rows.T @ d_rows
+        np.matmul(rows.T, d_rows, out=self.grads["W"], casting="same_kind")
         if self.bias:
-            self.grads["b"] = d_rows.sum(axis=0)
+            np.add.reduce(d_rows, axis=0, out=self.grads["b"])
         if not self.wants(0):
             return None
         return np.matmul(dy, W.T, out=self.buffer("dx", x.shape, x.dtype))

@@ -29,11 +29,9 @@ def check_labels(who: str, t: Array, shape: tuple[int, ...]) -> None:
         )
     if t.dtype.kind not in "iu":
         raise TypeError(f"{who}: t must hold labels as integers; got {t.dtype}. Convert them with t.astype(int).")
-    if t.size:
-        low, high = t.min(), t.max()
-        if low < 0 or high >= n_classes:
-            where = int(np.argmax((t < 0) | (t >= n_classes)))
-            raise ValueError(f"{who}: t must hold labels 0..{n_classes - 1}; got {t.flat[where]} at sample {where}.")
+    if t.size and (np.minimum.reduce(t, axis=None) < 0 or np.maximum.reduce(t, axis=None) >= n_classes):
+        where = int(np.argmax((t < 0) | (t >= n_classes)))
+        raise ValueError(f"{who}: t must hold labels 0..{n_classes - 1}; got {t.flat[where]} at sample {where}.")
 
 
 def check_one_hot(who: str, t: Array, shape: tuple[int, ...]) -> None:

@@ -43,25 +43,25 @@ class SoftmaxWithLoss(Layer):
         else:
             check_one_hot(f"{self.title}.forward", t, x.shape)
         log_p = self.buffer("log_p", x.shape, x.dtype)
-        np.subtract(x, x.max(axis=-1, keepdims=True), out=log_p)
-        log_p -= np.log(np.sum(np.exp(log_p), axis=-1, keepdims=True))
+        np.subtract(x, np.maximum.reduce(x, axis=-1, keepdims=True), out=log_p)
+        log_p -= np.log(np.add.reduce(np.exp(log_p), axis=-1, keepdims=True))
         if labelled:
-            t = t.ravel()
-            total = np.sum(log_p.reshape(-1, x.shape[-1])[np.arange(t.size), t])
+            at = np.arange(t.size), t.ravel()
+            total = np.add.reduce(log_p.reshape(-1, x.shape[-1])[at])
+            self.saved = log_p, at, None, n_samples
         else:
             t = t.astype(x.dtype, copy=False)
             total = np.sum(np.where(t == 0, 0, log_p) * t)  # 0 · -inf is 0 here: an impossible class costs nothing
-        self.saved = log_p, t, labelled, n_samples
+            self.saved = log_p, None, t, n_samples
         loss: Array = -total / n_samples
         return loss
 
     def backward(self, dy: Array) -> tuple[Array, None]:
         """Return (dx, None)."""
-        log_p, t, labelled, n_samples = self.saved
+        log_p, at, t, n_samples = self.saved
         dx = np.exp(log_p, out=self.buffer("dx", log_p.shape, log_p.dtype))
-        if labelled:
-            rows = dx.reshape(-1, dx.shape[-1])
-            rows[np.arange(t.size), t] -= 1
+        if at is not None:
+            dx.reshape(-1, dx.shape[-1])[at] -= 1
         else:
             dx *= t.sum(axis=-1, keepdims=True)
             dx -= t

@@ -137,7 +137,7 @@ def test_bad_shard_sizes_are_refused(size):
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, True, "2"])
 def test_bad_numbers_of_threads_are_refused(number):
-    with pytest.raises(ValueError, match="^set_num_threads: the number must be"):
+    with pytest.raises(ValueError, match=r"^set_num_threads: the number must be"):
         bg.set_num_threads(number)
 
 

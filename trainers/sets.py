@@ -72,6 +72,25 @@ def split(n_samples: int, share: float, seed: int) -> tuple[Array, Array]:
     return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
 
 
+class Gather:
+    """Batches of samples, each in the memory of the one before it.
+
+    >>> gather = Gather(np.arange(8.0).reshape(4, 2))
+    >>> gather(np.array([3, 0])).tolist(), gather(np.array([1])).tolist()
+    ([[6.0, 7.0], [0.0, 1.0]], [[2.0, 3.0]])
+    """
+
+    def __init__(self, x: Array) -> None:
+        self._x, self._room = x, np.empty((0, *x.shape[1:]), x.dtype)
+
+    def __call__(self, samples: Array) -> Array:
+        """The samples of these numbers."""
+        if len(samples) > len(self._room):
+            self._room = np.empty((len(samples), *self._x.shape[1:]), self._x.dtype)
+        # "clip" is for NumPy to write at once into the room; the numbers are all within range
+        return np.take(self._x, samples, axis=0, out=self._room[: len(samples)], mode="clip")
+
+
 def augmented(augment: Augment, x: Array, rng: np.random.Generator) -> Array:
     """A batch as `augment` changes it; TypeError where it returns no batch of as many samples."""
     y = augment(x, rng)

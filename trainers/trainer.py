@@ -22,7 +22,7 @@ from .interrupt import Interrupt, held_back
 from .optimizers import Optimizer
 from .progress import Progress
 from .protocol import TrainableNet
-from .sets import Augment, augmented, check_finite, check_set, check_share, first_nonfinite, split
+from .sets import Augment, Gather, augmented, check_finite, check_set, check_share, first_nonfinite, split
 
 
 class Trainer:
@@ -207,9 +207,10 @@ class Trainer:
         losses = [] if self._place is None else self.history.losses[len(self.history.losses) - self.batches.done :]
         self._place, self.in_epoch = None, True
         workspace = getattr(self.net, "workspace", contextlib.nullcontext)
+        gather = Gather(x)
         with workspace(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for number, samples in enumerate(batches, start=len(losses) + 1):
-                losses.append(self._step(x[samples], t[samples], samples, number))
+                losses.append(self._step(gather(samples), t[samples], samples, number))
                 self.history.losses.append(losses[-1])
                 self.progress.batch(self, len(samples))
                 self._call("on_batch")
