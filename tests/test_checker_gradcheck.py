@@ -424,3 +424,12 @@ def test_gradcheck_of_what_is_no_layer_raises_type_error_saying_what_came(thing)
 def test_gradcheck_of_inputs_that_do_not_fit_raises_the_layers_own_error():
     with pytest.raises(ValueError, match=r"Affine\.forward: x must be"):
         bg.gradcheck(bg.Affine(4, 2, rng=0), X)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_large_weights_that_cancel_in_backward_are_no_fault(seed):
+    """x - x is 0, so its output weighs a million times more than the others; what its two gradients lose is no fault."""
+    x, y = bg.Input("x"), bg.Input("y")
+    graph = bg.Graph([x, y], [x - x, y * x, bg.Sub()(x, x), y + x])
+    rng = np.random.default_rng(seed)
+    assert bg.gradcheck(graph, rng.normal(size=(2, 3)), rng.normal(size=(2, 3)), rng=seed).passed
