@@ -239,7 +239,7 @@ class Judge:
 
 def _round_off(one: Array, other: Array) -> Array:
     """How far two gradients that should be equal are apart; what is too much for round-off is a fault, and left out."""
-    apart = np.abs(one - other)
+    apart: Array = np.abs(one - other)
     apart[~(apart <= 1e-6 * np.max(np.abs(other)))] = 0.0
     return apart
 

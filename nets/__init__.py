@@ -5,6 +5,7 @@ from .evaluation import Evaluation
 from .gates import AND, NAND, OR, XOR, logic_gate, perceptron
 from .multi_layer import MultiLayerNet, TwoLayerNet
 from .net import Net
+from .profile import Profile
 from .residual import ResNet
 from .sequential import Sequential
 from .threads import get_num_threads, set_num_threads
@@ -18,6 +19,7 @@ __all__ = [
     "Evaluation",
     "MultiLayerNet",
     "Net",
+    "Profile",
     "ResNet",
     "Sequential",
     "SimpleConvNet",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from brickgrad.graph import Graph
-from brickgrad.layers import Layer
+from brickgrad.layers import Array, Layer
 
 
 @dataclass
 class Row:
-    """What one layer took: seconds of its forwards and backwards, and the bytes of the arrays of its last run."""
+    """What one layer took: seconds of its forwards and backwards, bytes of what it gave and kept in its last run."""
 
     name: str
     kind: str
@@ -24,13 +24,19 @@ class Row:
     backward: float = 0.0
     bytes: int = 0
 
+    def add(self, other: Row) -> None:
+        """Add another row of the same layer."""
+        self.forward += other.forward
+        self.backward += other.backward
+        self.bytes += other.bytes
+
 
 @dataclass
 class Profile:
     """The time and memory of each layer over a number of steps.
 
-    `str` gives a table, `plot` a picture. What lies between the layers is the row "the rest": sums where edges meet,
-    gathering batches, the optimizer.
+    `str` gives a table, `plot` a picture. "The rest" is what lies between the layers: sums where edges meet and, in a
+    trainer, gathering batches, the optimizer, accuracies.
 
     Attributes
         rows : of Row, in the order in which the layers run.
@@ -101,38 +107,60 @@ class Profile:
 
 
 @contextlib.contextmanager
-def timed(title: str, graph: Graph) -> Iterator[Profile]:
-    """A Profile of all that runs through a graph inside the block; the layers are as before when it ends.
+def timed(title: str, graphs: Sequence[Graph]) -> Iterator[Profile]:
+    """A Profile of all that runs through some graphs inside the block, replicas of one net among them.
+
+    The layers are as before when it ends. What several threads take at once is added up.
 
     >>> import brickgrad as bg
     >>> x = bg.Input("x")
     >>> graph = bg.Graph(x, bg.Tanh()(x))
-    >>> with timed("mine", graph) as profile:
+    >>> with timed("mine", [graph]) as profile:
     ...     y = graph.forward(np.zeros(3))
     >>> profile.steps, [row.name for row in profile.rows], profile.seconds > 0
     (1, ['tanh1'], True)
     """
     profile = Profile(title)
-    layers: list[Layer] = []
-    for name, leaf in graph.named_leaves():
-        row = Row(name, type(leaf).__name__)
-        profile.rows.append(row)
-        layers.append(leaf)
-        vars(leaf)["forward"] = _clocked(leaf.forward, row, "forward", leaf)
-        vars(leaf)["backward"] = _clocked(leaf.backward, row, "backward", leaf)
-    run = graph.forward
-
-    def counted(*inputs: Any) -> Any:
-        profile.steps += 1
-        return run(*inputs)
-
-    vars(graph)["forward"] = counted
+    clocks = [_Clocks(graph) for graph in graphs]
     start = time.perf_counter()
     try:
         yield profile
     finally:
         profile.seconds = time.perf_counter() - start
-        for layer in (*layers, graph):
+        for clock in clocks:
+            clock.take_off()
+        profile.steps = clocks[0].runs
+        profile.rows = clocks[0].rows
+        for clock in clocks[1:]:
+            for row, more in zip(profile.rows, clock.rows, strict=True):
+                row.add(more)
+
+
+class _Clocks:
+    """A clock on each layer of a graph, until they are taken off."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.rows: list[Row] = []
+        self.runs = 0
+        self._layers: list[Layer] = [graph, *graph.leaves()]
+        for name, leaf in graph.named_leaves():
+            row = Row(name, type(leaf).__name__)
+            self.rows.append(row)
+            vars(leaf).update(
+                forward=_clocked(leaf.forward, row, "forward", leaf),
+                backward=_clocked(leaf.backward, row, "backward", leaf),
+            )
+        run = graph.forward
+
+        def counted(*inputs: Any) -> Any:
+            self.runs += 1
+            return run(*inputs)
+
+        vars(graph)["forward"] = counted
+
+    def take_off(self) -> None:
+        """Leave the layers as they were."""
+        for layer in self._layers:
             vars(layer).pop("forward", None)
             vars(layer).pop("backward", None)
 
@@ -145,17 +173,16 @@ def _clocked(go: Callable[..., Any], row: Row, way: str, layer: Layer) -> Callab
         results = go(*arrays)
         setattr(row, way, getattr(row, way) + time.perf_counter() - start)
         if way == "forward":
-            given = results if isinstance(results, tuple) else (results,)
-            row.bytes = sum({id(array): array.nbytes for array in _arrays([given, layer.memory.saved])}.values())
+            row.bytes = sum({id(array): array.nbytes for array in _arrays([results, layer.memory.saved])}.values())
         return results
 
     return clocked
 
 
-def _arrays(thing: Any) -> Iterator[np.ndarray[Any, Any]]:
+def _arrays(thing: Any) -> Iterator[Array]:
     """All arrays in nested tuples and lists: each as what owns its memory."""
     if isinstance(thing, np.ndarray):
-        yield thing if thing.base is None or not isinstance(thing.base, np.ndarray) else thing.base
+        yield thing.base if isinstance(thing.base, np.ndarray) else thing
     elif isinstance(thing, list | tuple):
         for part in thing:
             yield from _arrays(part)

@@ -428,7 +428,7 @@ def test_gradcheck_of_inputs_that_do_not_fit_raises_the_layers_own_error():
 
 @pytest.mark.parametrize("seed", range(20))
 def test_large_weights_that_cancel_in_backward_are_no_fault(seed):
-    """x - x is 0, so its output weighs a million times more than the others; what its two gradients lose is no fault."""
+    """x - x is 0, so its output weighs a million times more than others; what its gradients lose is no fault."""
     x, y = bg.Input("x"), bg.Input("y")
     graph = bg.Graph([x, y], [x - x, y * x, bg.Sub()(x, x), y + x])
     rng = np.random.default_rng(seed)
