@@ -17,6 +17,7 @@ from brickgrad.layers import Array, ArrayDict, Convolution, Layer, Memory, Softm
 
 from .evaluation import Evaluation, accuracy, evaluate, predict_in_batches
 from .flat import Flat
+from .fold import folded
 from .profile import Profile, timed
 from .shards import SHARD_SIZE, Shards, why_whole
 from .snapshot import live_arrays, translated, write_all
@@ -346,6 +347,22 @@ class Net:
         total                         39,760         39,700    440
         """
         return table(self.title, self.body, batch)
+
+    def folded(self) -> Net:
+        """A net of its own that predicts the same, with batch normalization folded into the layer before it: faster.
+
+        Each BatchNormalization that is fed by one Affine (of rows) or Convolution alone goes into its W and b, by the
+        running mean and variance; graphs inside stay as they are. It is meant for inference, and stands in that mode.
+
+        Example
+            >>> import brickgrad as bg
+            >>> net = bg.Sequential(bg.Affine(4, 3, rng=0), bg.BatchNormalization(3), bg.ReLU(), bg.Affine(3, 2, rng=1))
+            >>> x = np.ones((1, 4), np.float32)
+            >>> np.allclose(net.folded().predict(x), net.predict(x), atol=1e-6), len(net.folded().graph.leaves())
+            (True, 4)
+        """
+        self._laid_out()  # so that every layer has its size
+        return folded(self)
 
     def profile(self, x: Any, t: Any, steps: int = 10) -> Profile:
         """Where the time of a training step goes: forward and backward of each layer, by the clock.
