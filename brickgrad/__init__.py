@@ -19,132 +19,131 @@ if TYPE_CHECKING:
         contract_tests,
     )
     from .checker.gradcheck import gradcheck
-
-from .datasets import (
-    IdxError,
-    Shifts,
-    load_idx,
-    load_mnist,
-    plot_digits,
-    read_idx,
-    shift,
-    standardize,
-    whiten,
-    write_idx,
-)
-from .files import FileError
-from .graph import (
-    Graph,
-    Input,
-    Node,
-    numerical_diff,
-    numerical_gradient,
-)
-from .layers import (
-    ELU,
-    GELU,
-    Add,
-    Affine,
-    Array,
-    ArrayDict,
-    AveragePooling,
-    BatchNormalization,
-    Concat,
-    Convolution,
-    Div,
-    Dropout,
-    Embedding,
-    Exp,
-    Flatten,
-    GlobalAveragePooling,
-    Identity,
-    Layer,
-    LayerNormalization,
-    LeakyReLU,
-    Log,
-    MatMul,
-    MaxPooling,
-    Mean,
-    MeanSquaredLoss,
-    Memory,
-    Mul,
-    Neg,
-    Pow,
-    ReLU,
-    Reshape,
-    Sigmoid,
-    SigmoidWithLoss,
-    Slice,
-    Softmax,
-    SoftmaxWithLoss,
-    Softplus,
-    Split,
-    Step,
-    Sub,
-    Sum,
-    Swish,
-    Tanh,
-    Transpose,
-    col2im,
-    cross_entropy_error,
-    identity_function,
-    im2col,
-    initial_values,
-    mean_squared_error,
-    relu,
-    sigmoid,
-    softmax,
-    step_function,
-)
-from .nets import (
-    AND,
-    NAND,
-    OR,
-    XOR,
-    DeepConvNet,
-    Evaluation,
-    MultiLayerNet,
-    Net,
-    Profile,
-    ResNet,
-    Sequential,
-    SimpleConvNet,
-    TwoLayerNet,
-    get_num_threads,
-    logic_gate,
-    perceptron,
-    set_num_threads,
-)
-from .trainers import (
-    SGD,
-    AdaGrad,
-    Adam,
-    AdamW,
-    BestWeights,
-    Callback,
-    Checkpoint,
-    Choice,
-    CosineDecay,
-    EarlyStopping,
-    ExponentialDecay,
-    History,
-    LogUniform,
-    Momentum,
-    Nesterov,
-    Optimizer,
-    RMSprop,
-    Schedule,
-    Search,
-    StepDecay,
-    TrainableNet,
-    Trainer,
-    Trial,
-    Uniform,
-    WarmUp,
-    Watch,
-    gradient_descent,
-    random_search,
-)
+    from .datasets import (
+        IdxError,
+        Shifts,
+        load_idx,
+        load_mnist,
+        plot_digits,
+        read_idx,
+        shift,
+        standardize,
+        whiten,
+        write_idx,
+    )
+    from .files import FileError
+    from .graph import (
+        Graph,
+        Input,
+        Node,
+        numerical_diff,
+        numerical_gradient,
+    )
+    from .layers import (
+        ELU,
+        GELU,
+        Add,
+        Affine,
+        Array,
+        ArrayDict,
+        AveragePooling,
+        BatchNormalization,
+        Concat,
+        Convolution,
+        Div,
+        Dropout,
+        Embedding,
+        Exp,
+        Flatten,
+        GlobalAveragePooling,
+        Identity,
+        Layer,
+        LayerNormalization,
+        LeakyReLU,
+        Log,
+        MatMul,
+        MaxPooling,
+        Mean,
+        MeanSquaredLoss,
+        Memory,
+        Mul,
+        Neg,
+        Pow,
+        ReLU,
+        Reshape,
+        Sigmoid,
+        SigmoidWithLoss,
+        Slice,
+        Softmax,
+        SoftmaxWithLoss,
+        Softplus,
+        Split,
+        Step,
+        Sub,
+        Sum,
+        Swish,
+        Tanh,
+        Transpose,
+        col2im,
+        cross_entropy_error,
+        identity_function,
+        im2col,
+        initial_values,
+        mean_squared_error,
+        relu,
+        sigmoid,
+        softmax,
+        step_function,
+    )
+    from .nets import (
+        AND,
+        NAND,
+        OR,
+        XOR,
+        DeepConvNet,
+        Evaluation,
+        MultiLayerNet,
+        Net,
+        Profile,
+        ResNet,
+        Sequential,
+        SimpleConvNet,
+        TwoLayerNet,
+        get_num_threads,
+        logic_gate,
+        perceptron,
+        set_num_threads,
+    )
+    from .trainers import (
+        SGD,
+        AdaGrad,
+        Adam,
+        AdamW,
+        BestWeights,
+        Callback,
+        Checkpoint,
+        Choice,
+        CosineDecay,
+        EarlyStopping,
+        ExponentialDecay,
+        History,
+        LogUniform,
+        Momentum,
+        Nesterov,
+        Optimizer,
+        RMSprop,
+        Schedule,
+        Search,
+        StepDecay,
+        TrainableNet,
+        Trainer,
+        Trial,
+        Uniform,
+        WarmUp,
+        Watch,
+        gradient_descent,
+        random_search,
+    )
 
 __version__ = "0.1.0"
 
@@ -277,15 +276,22 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
+    _PARTS = ("layers", "graph", "nets", "datasets", "trainers", "files", "checker")
 
     def __getattr__(name):
-        """What is exported but not there yet is the checker's: it is imported when it is first used."""
-        if name != "checker" and name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        """Parts are imported when something in them is first used, each after those that it is built on."""
         import importlib
 
-        checker = importlib.import_module(".checker", __name__)
-        return checker if name == "checker" else getattr(checker, name)
+        if name in (*_PARTS, "drawing"):
+            return importlib.import_module(f".{name}", __name__)
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        for part in _PARTS:
+            module = importlib.import_module(f".{part}", __name__)
+            if name in module.__all__:
+                found = globals()[name] = getattr(module, name)
+                return found
+        raise AttributeError(f"module {__name__!r} exports {name!r}, which none of its parts has")
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return sorted({*globals(), *_PARTS, *__all__})
