@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +53,8 @@ def _chain(graph: Graph, slot: int, run: Run, as_latex: bool) -> list[str]:
     assert run.values is not None
     assert run.grads is not None
     assert run.handed is not None
-    name_here = edge_name(graph, slot)
+    tidy = _plain if as_latex else str
+    name_here = tidy(edge_name(graph, slot))
     rows, shares, rule, factors = [], [], [], []
     for index, step in enumerate(graph.wiring.steps):
         handed = run.handed[index]
@@ -64,7 +66,7 @@ def _chain(graph: Graph, slot: int, run: Run, as_latex: bool) -> list[str]:
             said = live(backward_of(step.layer, name), names)
             rows.append(f"  from {step.title}, its {name}: {latex(said) if as_latex else said}")
             shares.append(describe(handed[place]))
-            rule.append(f"∂L/∂{step.name} · ∂{step.name}/∂{name_here}")
+            rule.append(f"∂L/∂{tidy(step.name)} · ∂{tidy(step.name)}/∂{name_here}")
             factors.append(_factors(run.grads[step.writes[0]], handed[place]) if len(step.writes) == 1 else None)
     if slot in graph.wiring.outputs:
         rows.append("  from outside: the gradient that backward was given")
@@ -87,8 +89,15 @@ def _factors(dy: Any, dx: Any) -> str | None:
     """A lone number's share of the gradient as what comes in times the slope, which is what that makes it."""
     if np.size(dy) != 1 or np.size(dx) != 1 or not np.all(dy):
         return None
-    came, share = np.ravel(dy)[0], np.ravel(dx)[0]
+    came, share = float(np.ravel(dy)[0]), float(np.ravel(dx)[0])
+    if not (np.isfinite(came) and np.isfinite(share)):
+        return None
     return f"{_in_brackets(number(came))} · {_in_brackets(number(share / came))}"
+
+
+def _plain(name: str) -> str:
+    """A name of letters, digits and dots alone, which LaTeX can set."""
+    return re.sub(r"[^\w.]+", "_", name)
 
 
 def _in_brackets(text: str) -> str:

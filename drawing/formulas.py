@@ -21,7 +21,9 @@ from .numbers import describe, number, shape_text
 NAME = re.compile(r"[A-Za-z_]+")
 EQUATION = re.compile(r"^((?:[A-Za-z_]+[²ᵢⱼ]?(?:\[[^\]]*\])?)(?:, [A-Za-z_]+)*)(?: = |: )(.*)$")
 WORDS = {"where", "else", "max", "min", "mean", "of", "over", "ln", "tanh", "exp", "the", "and"}
-RAISED = "ʸˣᵢⱼ⁻"  # what makes another quantity of a letter before it
+RAISED = "ʸˣᵢⱼ⁻∂"  # what makes another quantity of the letter beside it
+SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
+INDICES = {"ᵢ": "i", "ⱼ": "j", "ₙ": "n", "ₖ": "k"} | {sign: str(digit) for digit, sign in enumerate(SUBSCRIPTS)}
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def formulas(layer: Layer) -> Formulas:
     backward: dict[str, str] = {}
     last: list[str] = []
     notes = ""
-    own = {"d" + name for name in (*input_names(layer), *_param_names(layer))}
+    own = {"d" + name for name in (*(layer.input_names or ("x",)), *_param_names(layer))}
     for piece in _pieces(type(layer)):
         found = EQUATION.match(piece)
         names = NAME.findall(re.sub(r"\[.*?\]", "", found[1])) if found else []
@@ -79,7 +81,9 @@ def _output(forward: list[str]) -> str:
 
 
 def input_names(layer: Layer, n: int = 1) -> tuple[str, ...]:
-    """The names of a layer's inputs; of one that takes any number, as many."""
+    """The names of a layer's inputs; of one that takes any number, as many: x₀, x₁, …"""
+    if layer.arity[1] > max(len(layer.input_names), 1):
+        return tuple("x" + "".join(SUBSCRIPTS[int(digit)] for digit in str(place)) for place in range(n))
     return layer.input_names or ("x",) * n
 
 
@@ -103,7 +107,7 @@ def backward_of(layer: Layer, name: str) -> str:
     """The equation of one gradient; where the docstring has none, the chain rule itself."""
     known = formulas(layer)
     out = known.output
-    return f"d{name} = {known.backward.get(f'd{name}', f'd{out} · ∂{out}/∂{name}')}"
+    return f"d{name} = {known.backward.get(f'd{name.rstrip(SUBSCRIPTS)}', f'd{out} · ∂{out}/∂{name}')}"
 
 
 def live(equation: str, names: Mapping[str, Any]) -> str:
@@ -117,7 +121,7 @@ def live(equation: str, names: Mapping[str, Any]) -> str:
     'y = x · W + b = (3, 4) · (4, 2) + (2,) = (3, 2)  5 … 5'
     """
     left, _, right = equation.partition(" = ")
-    name = NAME.match(left)
+    name = re.match(f"{NAME.pattern}[{SUBSCRIPTS}]*", left)
     result = names.get(name[0]) if name else None
     filled = _filled(right, names)
     parts = [equation, *([filled] if filled and filled != right else [])]
@@ -149,10 +153,22 @@ def _filled(right: str, names: Mapping[str, Any]) -> str | None:
 
 LATEX = {
     "·": r" \cdot ", "Σ": r"\sum ", "√": r"\sqrt ", "∂": r"\partial ", "ᵀ": r"^{\top}", "²": r"^{2}", "⁻ˣ": r"^{-x}",
-    "ʸ⁻¹": r"^{y-1}", "ʸ": r"^{y}", "ˣ": r"^{x}", "ᵢ": r"_{i}", "ⱼ": r"_{j}", "½": r"\frac{1}{2}", "≤": r"\leq ",
-    "≥": r"\geq ", "…": r"\ldots ", "×": r"\times ", "Π": r"\prod ", "α": r"\alpha ", "Φ": r"\Phi ", "φ": r"\varphi ",
-    "π": r"\pi ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "∞": r"\infty ", "−": "-", "_": r"\_", "#": r"\#", "%": r"\%",
+    "ʸ⁻¹": r"^{y-1}", "ʸ": r"^{y}", "ˣ": r"^{x}", "½": r"\frac{1}{2}", "≤": r"\leq ",
+    "≥": r"\geq ", "σ": r"\sigma ", "…": r"\ldots ", "×": r"\times ", "Π": r"\prod ", "α": r"\alpha ", "Φ": r"\Phi ",
+    "φ": r"\varphi ",
+    "π": r"\pi ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "∞": r"\infty ", "−": "-", "#": r"\#", "%": r"\%",
 }  # fmt: skip
+
+
+def _in_braces(text: str, opener: str, braced: str) -> str:
+    """What stands in brackets after the opener's sign put in braces: √(2π) as √{2π}."""
+    while (start := text.find(opener)) >= 0:
+        depth, end = 1, start + len(opener)
+        while end < len(text) and depth:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        text = f"{text[:start]}{braced}{text[start + len(opener) : end - (not depth)]}}}{text[end:]}"
+    return text
 
 
 def latex(equation: str) -> str:
@@ -163,9 +179,13 @@ def latex(equation: str) -> str:
     >>> print(latex("∂L/∂mul2 · ∂mul2/∂x"))
     \\frac{\\partial L}{\\partial \\mathrm{mul2}}  \\cdot  \\frac{\\partial \\mathrm{mul2}}{\\partial x}
     """
-    text = equation.replace("{", r"\{").replace("}", r"\}")
-    text = re.sub(r"∂([\w.]+)/∂([\w.]+)", r"\\frac{∂\1}{∂\2}", text)
-    text = re.sub(r"(?<!\\)\b([A-Za-z][A-Za-z0-9]{2,})\b", r"\\mathrm{\1}", text)
+    text = equation.replace("{", r"\{").replace("}", r"\}").replace("_", r"\_")
+    text = re.sub(r"√(\w+)", r"√{\1}", text)
+    text = _in_braces(_in_braces(text, "√(", "√{"), "^(", "^{")
+    text = re.sub(r"∂([\w.\\]+)/∂([\w.\\]+)", r"\\frac{∂\1}{∂\2}", text)
+    text = re.sub(r"[A-Za-z]+(?: [A-Za-z]{2,})+", lambda words: words[0].replace(" ", "\\ "), text)
+    text = re.sub(r"(?<!\\)\b([A-Za-z]+(?:\\ [A-Za-z]+)+|[A-Za-z][A-Za-z0-9]{2,})\b", r"\\mathrm{\1}", text)
+    text = re.sub(f"[{''.join(INDICES)}]+", lambda run: f"_{{{''.join(INDICES[sign] for sign in run[0])}}}", text)
     for plain, command in LATEX.items():
         text = text.replace(plain, command)
     return text

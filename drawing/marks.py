@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -94,3 +96,12 @@ def moved(marks: Iterable[Mark], dx: float, dy: float, under: str) -> list[Mark]
 def width_of(text: str, size: float = SMALL) -> float:
     """How wide a text is, every letter being equally wide."""
     return len(text) * ADVANCE * size
+
+
+def escape(text: str) -> str:
+    """Text as XML can hold it: its own signs written out, and what no XML may hold shown as a replacement sign.
+
+    >>> escape('a < "b"') + escape("\x1b")
+    'a &lt; &quot;b&quot;�'
+    """
+    return html.escape(re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text))

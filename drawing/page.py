@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from .marks import escape
 from .scene import Scene, scene_of
 from .sketch import sketch
 from .svg import COLOURS, STYLE, body

@@ -107,6 +107,7 @@ class _Maker:
         self.steps = graph.wiring.steps
         self.values = run.values if run is not None and values else None
         self.grads = run.grads if run is not None and grads else None
+        self.own = run.own if run is not None and grads and run.grads is not None else None
         self.handed = run.handed if run is not None and grads and run.grads is not None else None
         self.wanted = values, grads
         self.readers: dict[int, list[int]] = {}
@@ -172,8 +173,8 @@ class _Maker:
         for key, param in layer.params.items():
             shape = "" if param.ndim == 0 else f" {shape_text(param)}"
             line = Param(Shown(f"{key}{shape}" if self.values is None else f"{key} {describe(param)}"))
-            if self.grads is not None and key in layer.grads:
-                gradient = layer.grads[key]
+            gradient = None if self.own is None else self.own[index].get(key)
+            if gradient is not None:
                 text = number(gradient) if np.size(gradient) == 1 else span(gradient)
                 line.grad = Shown(f"d{key} {text}", at=self.backward_at(index))
             found.append(line)

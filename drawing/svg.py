@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from html import escape
 
-from .marks import Line, Mark, Picture, Point, Rect, Sheet, Text
+from .marks import Line, Mark, Picture, Point, Rect, Sheet, Text, escape
 from .thumbnails import png
 
 COLOURS = {  # name: (in light, in dark)
@@ -39,7 +38,7 @@ def to_svg(sheet: Sheet, label: str) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{width}" height="{height}" '
-            f'role="img" aria-label="{escape(label, quote=True)}">',
+            f'role="img" aria-label="{escape(label)}">',
             f"<style>svg {{{light}}} @media (prefers-color-scheme: dark) {{ svg {{{dark}}} }}{STYLE}</style>",
             f'<rect width="{width}" height="{height}" style="fill: var(--page)"/>',
             body(sheet),

@@ -89,6 +89,6 @@ def _backward(graph: Graph, step: Step, run: Run, index: int) -> list[str]:
         if not np.array_equal(gradient, run.grads[slot]):
             lines.append(f"    and with what other bricks hand to the same edge: {describe(run.grads[slot])}")
     if not hasattr(step.layer, "wiring"):
-        for key, gradient in step.layer.grads.items():
+        for key, gradient in (run.own or {index: {}})[index].items():
             lines.append(live(backward_of(step.layer, key), names | {f"d{key}": gradient}))
     return lines or ["No gradient is needed here."]

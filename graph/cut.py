@@ -65,7 +65,11 @@ def _input(graph: Graph, slot: int) -> Input:
     if isinstance(node, Input):
         return node
     shape = graph.shapes[slot]
-    name = next(step.name for step in graph.wiring.steps if slot in step.writes)
+    step = next(step for step in graph.wiring.steps if slot in step.writes)
+    uses = [other.writes[0] for other in graph.wiring.steps if other.name == step.name]
+    name = step.name if len(uses) == 1 else f"{step.name} (use {uses.index(step.writes[0]) + 1})"
+    if len(step.writes) > 1:
+        name += f"[{step.writes.index(slot)}]"
     return Input(name, None if shape is None or shape[:1] != (0,) else shape[1:])
 
 

@@ -85,12 +85,15 @@ class Graph(Layer):
             values[slot] = constant
         run = Run(self._memories())
         specs = tuple([(x.shape, x.dtype) for x in inputs])
+        last: Run | None = self.memory.saved
+        if last is not None:
+            last.overwritten = last.memories is run.memories
         with contextlib.nullcontext() if self._was_sized else unsized_again_after_errors(self):
             for step, memory, proven in zip(wiring.steps, run.memories, self._proven.find(specs), strict=True):
-                memory.running = proven is not None  # then the guards stand aside
-                if proven is not None:
-                    memory.inputs, memory.outputs = proven
+                memory.running = proven  # then the guards stand aside
                 results = take_turn(self, step, memory, step.layer.forward, [values[s] for s in step.reads])
+                if proven:
+                    memory.outputs = [(y.shape, y.dtype) for y in results]
                 for slot, value in zip(step.writes, results, strict=True):
                     values[slot] = value
                 if not self.keep:
@@ -106,7 +109,7 @@ class Graph(Layer):
 
     def backward(self, *d_outputs: Array) -> Any:
         """Run the layers' backward in reverse order; return the inputs' gradients and fill the layers' `grads`."""
-        run: Run = self.saved
+        run = self._last_run()
         needed = self._plan(self.memory.wanted)
         grads = Sums(self.wiring.n_slots)
         for slot, dy in zip(self.wiring.outputs, d_outputs, strict=True):
@@ -114,18 +117,20 @@ class Graph(Layer):
                 grads.add(slot, dy.copy())
         totals = SharedTotals()
         run.handed = [None] * len(self.wiring.steps) if self.keep else None
+        run.own = [{} for _ in self.wiring.steps] if self.keep else None
         for index in reversed(range(len(self.wiring.steps))):
             step = self.wiring.steps[index]
             if not any(needed[slot] for slot in step.writes):
                 continue
             handed = self._step_back(step, run.memories[index], grads, needed)
-            if run.handed is not None:
+            if run.handed is not None and run.own is not None:
                 run.handed[index] = handed
+                if not isinstance(step.layer, Graph):
+                    run.own[index] = {key: gradient.copy() for key, gradient in step.layer.grads.items()}
             if step.shared:
                 totals.add(step.layer)
         totals.write()
-        if self.keep:
-            run.grads = grads.sums
+        run.grads = grads.sums if self.keep else None
         results = tuple(grads.sums[slot] if needed[slot] else None for slot in self.wiring.inputs)
         return results if len(results) > 1 else results[0]
 
@@ -146,6 +151,15 @@ class Graph(Layer):
             if dx is not None:
                 grads.add(slot, dx)
         return handed
+
+    def _last_run(self) -> Run:
+        run: Run = self.saved
+        if run.overwritten:
+            raise RuntimeError(
+                f"{self.title}: there is nothing to go back from: the last forward failed half-way, in a workspace or "
+                "frozen, and what was there before it is overwritten. Call forward again."
+            )
+        return run
 
     def _memories(self) -> list[Memory]:
         """A memory for each step: new, or those of the last run when frozen, or those of an active workspace."""
@@ -189,14 +203,14 @@ class Graph(Layer):
 
     def value(self, node: Node) -> Any:
         """The value of a node in the last forward."""
-        run: Run = self.saved
+        run = self._last_run()
         if run.values is None:
             raise RuntimeError(f"{self.title}.value: this graph keeps no values; build it with keep=True.")
         return run.values[self._slot(node, "value")]
 
     def grad(self, node: Node) -> Any:
         """The gradient of a node in the last backward, summed over all layers that use it; None if none is needed."""
-        run: Run = self.saved
+        run = self._last_run()
         slot = self._slot(node, "grad")
         if not self.keep:
             raise RuntimeError(f"{self.title}.grad: this graph keeps no gradients; build it with keep=True.")

@@ -9,16 +9,19 @@ from brickgrad.layers import Array, ArrayDict, Layer, Memory
 
 class Run:
     """What one forward through a graph leaves behind: a memory for each step; and if they are kept, for each slot its
-    value and its gradient, and for each step what its backward handed to each of its inputs.
+    value and its gradient, and for each step what its backward handed to each of its inputs and the gradients of its
+    own parameters. `overwritten` says that a later forward on the same memories has begun.
     """
 
-    __slots__ = ("grads", "handed", "memories", "values")
+    __slots__ = ("grads", "handed", "memories", "overwritten", "own", "values")
 
     def __init__(self, memories: list[Memory]) -> None:
         self.memories = memories
         self.values: list[Any] | None = None
         self.grads: list[Any] | None = None
         self.handed: list[Any] | None = None
+        self.own: list[dict[str, Array]] | None = None
+        self.overwritten = False
 
 
 class Sums:

@@ -21,11 +21,18 @@ def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tu
 
     This sizes the lazily sized layers, and finds what does not fit before any data comes.
     """
-    values: list[Any] = [None] * wiring.n_slots
     precision = _precision(wiring)
+    given = [
+        None if x.shape is None else np.zeros((0, *x.shape), x.dtype if x.takes_integers else precision) for x in inputs
+    ]
+    return [None if value is None else np.shape(value) for value in run_empty(title, wiring, given)]
+
+
+def run_empty(title: str, wiring: Wiring, inputs: Sequence[Any]) -> list[Any]:
+    """The value of every slot where the inputs are these empty arrays; None: unknown, as is what depends on it."""
+    values: list[Any] = [None] * wiring.n_slots
     for slot, x in zip(wiring.inputs, inputs, strict=True):
-        if x.shape is not None:
-            values[slot] = np.zeros((0, *x.shape), x.dtype if x.takes_integers else precision)
+        values[slot] = x
     for slot, value in wiring.constants.items():
         values[slot] = value
     for step in wiring.steps:
@@ -39,7 +46,7 @@ def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tu
                 raise _located(error, title, wiring, step, [np.shape(x) for x in given]) from error
         for slot, value in zip(step.writes, results if isinstance(results, tuple) else (results,), strict=True):
             values[slot] = value
-    return [None if value is None else np.shape(value) for value in values]
+    return values
 
 
 def _precision(wiring: Wiring) -> Any:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from brickgrad.layers import Layer
+
+from .shapes import run_empty
 
 if TYPE_CHECKING:
     from .graph import Graph
@@ -18,17 +22,22 @@ Shape = tuple[int, ...] | None
 
 def table(title: str, graph: Graph, batch: int) -> str:
     """A line for each layer, those of graphs inside indented under theirs; totals; and what shares parameters."""
+    if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 0:
+        raise ValueError(f"{title}.summary: batch must be a whole number of 0 or more; got {batch!r}.")
     rows: list[tuple[str, ...]] = [HEAD]
     seen: dict[int, str] = {}
     notes: list[str] = []
     total = [0, 0, 0]
-    for depth, name, step, reads, writes, itemsize in _steps(graph, "", 0):
+    itemsize = next((param.itemsize for leaf in graph.leaves() for param in leaf.params.values()), 4)
+    for depth, name, step, reads, writes in _steps(graph, graph.shapes, "", 0):
         layer = step.layer
         inner = hasattr(layer, "wiring")
         owner = seen.setdefault(id(layer), name)
         own = 0 if inner or owner != name else sum(param.size for param in layer.params.values())
         products = None if inner else _products(layer, reads, writes, batch)
-        size = None if None in writes else sum(_entries(shape, batch) for shape in writes if shape) * itemsize
+        size = (
+            None if None in writes else sum(_entries(shape, batch) for shape in writes if shape is not None) * itemsize
+        )
         rows.append(
             (
                 "  " * depth + step.name,
@@ -54,18 +63,28 @@ def table(title: str, graph: Graph, batch: int) -> str:
     return "\n".join([f"{title}, for a batch of {batch}", *lines, *notes])
 
 
-def _steps(graph: Graph, above: str, depth: int) -> Iterator[tuple[int, str, Step, list[Shape], list[Shape], int]]:
-    """Every step, those of graphs inside after theirs: its depth, path, the shapes it reads and writes, bytes each."""
-    itemsize = next((param.itemsize for leaf in graph.leaves() for param in leaf.params.values()), 4)
+def _steps(
+    graph: Graph, shapes: Sequence[Shape], above: str, depth: int
+) -> Iterator[tuple[int, str, Step, list[Shape], list[Shape]]]:
+    """Every step, those of graphs inside after theirs: its depth, its path, and the shapes that it reads and writes."""
     uses: dict[int, int] = {}
     for step in graph.wiring.steps:
         uses[id(step.layer)] = uses.get(id(step.layer), 0) + 1
         count = f" ({uses[id(step.layer)]})" if uses[id(step.layer)] > 1 else ""
-        reads = [graph.shapes[slot] for slot in step.reads]
-        yield depth, f"{above}{step.name}{count}", step, reads, [graph.shapes[slot] for slot in step.writes], itemsize
+        reads = [shapes[slot] for slot in step.reads]
+        yield depth, f"{above}{step.name}{count}", step, reads, [shapes[slot] for slot in step.writes]
         inner: Any = step.layer
         if hasattr(inner, "wiring"):
-            yield from _steps(inner, f"{above}{step.name}.", depth + 1)
+            yield from _steps(inner, _inner_shapes(inner, reads), f"{above}{step.name}.", depth + 1)
+
+
+def _inner_shapes(inner: Graph, reads: Sequence[Shape]) -> Sequence[Shape]:
+    """The shapes in a graph inside for what flows into it here, which need not be what it was built for."""
+    if None in reads:
+        return inner.shapes
+    integers = [x.takes_integers for x in inner.inputs]
+    empty = [np.zeros(shape or (), int if i else np.float32) for shape, i in zip(reads, integers, strict=True)]
+    return [None if value is None else np.shape(value) for value in run_empty(inner.title, inner.wiring, empty)]
 
 
 def _products(layer: Layer, reads: list[Shape], writes: list[Shape], batch: int) -> int | None:

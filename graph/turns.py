@@ -10,11 +10,9 @@ from brickgrad.layers.memory import Spec
 
 from .wiring import Step
 
-Specs = tuple[list[Spec], list[Spec]]
-
 
 class Proven:
-    """What the guards have seen: for inputs that a graph ran on, the shapes and dtypes at each of its steps.
+    """What the guards have seen: for the kinds of inputs that a graph ran on, which steps can do without them.
 
     Bricks of this package keep their contract, as its tests prove. So where one has passed the guards on arrays of some
     shapes and dtypes, it takes and gives the same kinds again, and its guards can be left out. Those of other layers
@@ -23,11 +21,11 @@ class Proven:
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = steps
-        self._none: list[Specs | None] = [None] * len(steps)
-        self._seen: dict[tuple[Spec, ...], list[Specs | None]] = {}
+        self._none = [False] * len(steps)
+        self._seen: dict[tuple[Spec, ...], list[bool]] = {}
 
-    def find(self, inputs: tuple[Spec, ...]) -> list[Specs | None]:
-        """For each step what its inputs and outputs are, where it can do without guards; else None."""
+    def find(self, inputs: tuple[Spec, ...]) -> list[bool]:
+        """For each step whether it can do without guards."""
         return self._seen.get(inputs, self._none)
 
     def add(self, inputs: tuple[Spec, ...], memories: Sequence[Memory]) -> None:
@@ -37,9 +35,7 @@ class Proven:
         if len(self._seen) > 8:
             self._seen.clear()
         self._seen[inputs] = [
-            (memory.inputs, memory.outputs)
-            if step.layer.vetted and memory.outputs and all(shape for shape, _ in memory.inputs + memory.outputs)
-            else None
+            step.layer.vetted and all(shape for shape, _ in (*memory.inputs, *(memory.outputs or ())))
             for step, memory in zip(self._steps, memories, strict=True)
         ]
 

@@ -85,6 +85,7 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node], allow_unu
                 f"{', '.join(f'{out.title} ({out.where})' for out in outputs)}."
                 f"{around(*(call for call in (*node.readers[:1], outputs[0].call) if call is not None))}"
             )
+    _check_full_names(title, steps)
     if not allow_unused:
         check_nothing_dangles(title, inputs, outputs, calls)
     for node in outputs:
@@ -97,6 +98,22 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node], allow_unu
         step.last_reads = tuple(set(step.reads) - still_read)
         still_read.update(step.reads)
     return Wiring(steps, slots, constants, tuple(slots[x] for x in inputs), tuple(slots[y] for y in outputs))
+
+
+def _check_full_names(title: str, steps: Sequence[Step]) -> None:
+    """No two layers may go by one name, those of graphs inside included: their parameters could not be told apart."""
+    owners: dict[str, tuple[Any, Step]] = {}
+    for step in steps:
+        layer: Any = step.layer
+        inside = layer.named_leaves() if hasattr(layer, "named_leaves") else [("", layer)]
+        for name, leaf in inside:
+            full = f"{step.name}.{name}" if name else step.name
+            other, first = owners.setdefault(full, (leaf, step))
+            if other is not leaf:
+                raise ValueError(
+                    f"{title}: two layers have the name {full!r}: {type(other).__name__} of {first.title} and "
+                    f"{type(leaf).__name__} of {step.title}. Rename one."
+                )
 
 
 def _check_ends(title: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:

@@ -104,12 +104,18 @@ class Affine(Layer):
         x, W = self.saved
         rows = x.reshape(-1, x.shape[-1])
         d_rows = dy.reshape(-1, self.n_out)
-        np.matmul(rows.T, d_rows, out=self.grads["W"], casting="same_kind")
+        np.matmul(rows.T, d_rows, out=self._room_for("W"), casting="same_kind")
         if self.bias:
-            np.add.reduce(d_rows, axis=0, out=self.grads["b"])
+            np.add.reduce(d_rows, axis=0, out=self._room_for("b"))
         if not self.wants(0):
             return None
         return np.matmul(dy, W.T, out=self.buffer("dx", x.shape, x.dtype))
+
+    def _room_for(self, key: str) -> Array:
+        """A parameter's gradient, to be written to; a replica made before there were sizes has none yet."""
+        if key not in self.grads:
+            self.grads[key] = np.zeros_like(self.params[key])
+        return self.grads[key]
 
 
 def float_dtype(owner: str, dtype: Any) -> np.dtype[Any]:

@@ -264,3 +264,29 @@ def test_a_net_of_thirty_layers_stays_narrow():
     sheet = sketch(scene_of(net.graph))
     assert sheet.width < 700
     assert sheet.height < 160 * 31
+
+
+def test_gradients_of_parameters_are_those_of_the_drawn_run_and_of_each_place(tmp_path):
+    affine = bg.Affine(2, 2, init=1.0, dtype=np.float64)
+    affine.params["W"] = np.ones((2, 2))
+    x = bg.Input("x")
+    one, other = bg.Graph(x, affine(x)), bg.Graph(x, bg.Tanh()(affine(x)))
+    ones = np.ones((1, 2))
+    one.forward(ones)
+    one.backward(ones)
+    other.forward(ones)
+    other.backward(100 * ones)
+    assert "dW 1 … 1" in one._repr_html_()
+    twice = bg.Graph(x, affine(affine(x)))
+    twice.forward(ones)
+    twice.backward(ones)
+    assert "dW 2 … 2" in twice._repr_html_()  # the same at both places here: 1 · 2 and 2 · 1; not 4, their sum
+
+
+@pytest.mark.parametrize("name", ["a\x1bb", "a\x00b", "a\x0bb", "\ufffe", "\ud800"])
+def test_names_that_no_xml_may_hold_are_drawn_all_the_same(tmp_path, name):
+    x = bg.Input(name)
+    graph = bg.Graph(x, bg.Tanh()(x))
+    ET.fromstring(graph._repr_html_())
+    for suffix in ("svg", "html"):
+        graph.draw(tmp_path / f"x.{suffix}")

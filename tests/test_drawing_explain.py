@@ -172,3 +172,64 @@ def test_what_bricks_hand_back_is_kept_with_the_values_alone_and_adds_up(keep):
         if shares:
             np.testing.assert_allclose(sum(shares), run.grads[slot])
     np.testing.assert_array_equal(run.grads[graph.wiring.inputs[0]], dx)
+
+
+def test_every_input_of_a_brick_that_takes_any_number_is_explained():
+    x, y = bg.Input("x"), bg.Input("y-1 $")
+    graph = bg.Graph([x, y], bg.Concat(name="a b")(x, y))
+    graph.forward(np.ones(2), np.ones(3))
+    graph.backward(np.arange(5.0))
+    assert "its x₁: dx₁ = its part of dy = [2, 3, 4]" in graph.explain(y)
+    assert "its x₀: dx₀ = its part of dy = [0, 1]" in graph.explain(x)
+    assert r"\frac{\partial L}{\partial y\_1\_}" in graph.explain(y, latex=True)
+
+
+def test_formulas_of_every_brick_are_read_by_a_typesetter():
+    mathtext = pytest.importorskip("matplotlib.mathtext")
+    parser = mathtext.MathTextParser("agg")
+    kinds = [
+        thing for name in bg.__all__ if isinstance(thing := getattr(bg, name), type) and issubclass(thing, bg.Layer)
+    ]
+    seen = 0
+    for kind in set(kinds) - {bg.Layer, bg.Graph}:
+        known = formulas(kind.__new__(kind))
+        for line in (*known.forward, *(f"{left} = {right}" for left, right in known.backward.items())):
+            parser.parse(f"${latex(line)}$")
+            assert not set(latex(line)) & set("ᵢⱼₙₖσ√∂·²"), line
+            seen += 1
+    assert seen > 60
+
+
+def test_a_brick_of_a_users_own_without_formulas_is_filled_in_with_nothing():
+    class Plain(bg.Layer):
+        """No formula."""
+
+        def forward(self, x):
+            self.saved = True
+            return x + 3
+
+        def backward(self, dy):
+            return dy
+
+    x = bg.Input("x")
+    graph = bg.Graph(x, Plain()(x))
+    graph.forward(1.0)
+    graph.backward(1.0)
+    assert "dx = dy · ∂y/∂x = 1\n" in graph.explain(x)
+
+
+def test_infinite_numbers_are_explained_without_a_warning():
+    x = bg.Input("x")
+    graph = bg.Graph(x, x * 2.0)
+    graph.forward(np.inf)
+    graph.backward(np.inf)
+    assert graph.explain(x).endswith("= inf")
+
+
+def test_a_graph_that_stopped_keeping_says_that_there_is_no_gradient():
+    graph, _, total, _ = apples()
+    graph.forward(100.0, 2.0, 1.1)
+    graph.backward(1.0)
+    graph.keep = False
+    graph.backward(1.0)
+    assert "There is no gradient" in graph.explain(total)

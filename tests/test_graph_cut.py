@@ -72,3 +72,17 @@ def test_what_is_not_there_or_missing_raises_value_error():
     a, b = bg.Input("a"), bg.Input("b")
     with pytest.raises(ValueError, match=r"Input\[b\] .* is not among the graph's inputs"):
         bg.Graph([a, b], a * b).subgraph("a", "mul1")
+
+
+def test_outputs_of_one_layer_and_uses_of_one_layer_may_all_be_inputs():
+    x = bg.Input("x", (4,))
+    a, b = bg.Split(2, name="s")(x)
+    out = bg.Tanh()(a) * bg.Sigmoid()(b)
+    part = bg.Graph(x, out).subgraph([a, b], out)
+    assert part.input_names == ("s[0]", "s[1]")
+    shared = bg.Tanh(name="t")
+    first = shared(x)
+    second = shared(first)
+    part = bg.Graph(x, first + second).subgraph([first, second], "add1")
+    assert part.input_names == ("t (use 1)", "t (use 2)")
+    assert part.forward(np.ones(4), np.ones(4)).tolist() == [2.0] * 4

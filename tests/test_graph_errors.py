@@ -156,3 +156,12 @@ def test_two_inputs_and_two_layers_of_one_name_are_named_with_both_places():
     text = message(None, x, second)
     assert f"ReLU at {first.where}" in text
     assert f"Tanh at {second.where}" in text
+
+
+def test_a_name_with_a_dot_that_is_also_a_layer_of_a_graph_inside_is_refused_with_both_places():
+    i, x = bg.Input("i", (4,)), bg.Input("x", (4,))
+    enc = bg.Graph(i, bg.Affine(4, 4, rng=0, name="fc")(i), name="enc")
+    out = bg.Affine(4, 2, rng=1, name="enc.fc")
+    places = r"Affine of Graph\[enc\] \(\S+:\d+\) and Affine of Affine\[enc\.fc\] \(\S+:\d+\)"
+    with pytest.raises(ValueError, match=rf"two layers have the name 'enc\.fc': {places}"):
+        bg.Graph(x, out(bg.Tanh()(enc(x))))

@@ -91,3 +91,35 @@ def test_summary_of_a_layer_with_several_outputs_counts_them_all():
     a, b = bg.Split([2, 3])(x)
     assert "split1  Split  2 outputs" in bg.Graph(x, [a, b]).summary()
     assert rows(bg.Graph(x, [a, b]), 3)[0][-1] == str(3 * 5 * 4)
+
+
+def rows_of(text):
+    return {line.split()[0]: line.split()[-3:] for line in text.splitlines()[2:]}
+
+
+@pytest.mark.parametrize("shape", [(4,), None])
+def test_bricks_of_a_graph_inside_are_counted_for_what_flows_here(shape):
+    i, x = bg.Input("i", shape), bg.Input("x", (3, 4))
+    inner = bg.Graph(i, bg.Affine(4, 4, rng=0)(i), name="n")
+    rows = rows_of(bg.Graph(x, inner(x)).summary(2))
+    assert rows["affine1"] == rows["total"] == ["20", "96", "96"]
+    assert rows["n"][-1] == "96"
+
+
+def test_a_graph_inside_without_parameters_has_the_precision_of_the_whole():
+    i, x = bg.Input("i", (4,)), bg.Input("x", (4,))
+    inner = bg.Graph(i, bg.ReLU()(i), name="n")
+    rows = rows_of(bg.Graph(x, inner(bg.Affine(4, 4, rng=0, dtype=np.float64)(x))).summary(2))
+    assert [rows[name][-1] for name in ("affine1", "n", "relu1", "total")] == ["64", "64", "64", "128"]
+
+
+def test_a_lone_number_takes_its_bytes_too():
+    x, t = bg.Input("x", (3,)), bg.Input("t", (), dtype=int)
+    assert rows_of(bg.Graph([x, t], bg.SoftmaxWithLoss()(x, t)).summary(5))["total"][-1] == "4"
+
+
+@pytest.mark.parametrize("batch", [-1, 2.5, "a", True])
+def test_bad_batches_are_refused(batch):
+    x = bg.Input("x", (3,))
+    with pytest.raises(ValueError, match=r"^Graph\.summary: batch must be a whole number"):
+        bg.Graph(x, bg.ReLU()(x)).summary(batch)

@@ -154,3 +154,53 @@ def test_values_read_twice_and_outputs_stay_until_they_are_no_longer_needed():
     for _ in range(2):
         np.testing.assert_allclose(graph.forward(one), [np.e * one, 2 * np.e * one, 3 * np.e * one])
         np.testing.assert_allclose(graph.backward(one, one, one), 6 * np.e * one)
+
+
+def test_a_layer_frozen_by_itself_has_nothing_to_replay_here_in_the_second_run_either():
+    layer, x = bg.ELU(), np.array([[-1.0, 2.0, -3.0, 4.0]])
+    graph = chain(layer)
+    layer.forward(x)
+    for _ in range(2):
+        with layer.frozen(), pytest.raises(RuntimeError, match="it is frozen, but has no forward of its own to replay"):
+            graph.forward(x)
+        graph.forward(x)
+
+
+def test_zeros_for_outputs_that_nothing_reads_are_those_of_this_run():
+    split = bg.Split([1, 2])
+    x = bg.Input("x")
+    a, _ = split(bg.Tanh()(x))
+    graph = bg.Graph(x, a, allow_unused=True)
+    graph.forward(np.ones((2, 3)))
+    split.lengths = [2, 1]
+    graph.forward(np.ones((2, 3)))
+    assert graph.backward(np.ones((2, 2))).shape == (2, 3)
+
+
+@pytest.mark.parametrize("how", ["workspace", "frozen"])
+def test_after_a_forward_that_failed_over_the_last_one_there_is_nothing_to_go_back_from(how):
+    x, t = bg.Input("x"), bg.Input("t", dtype=int)
+    hidden = bg.ReLU()(x)
+    graph = bg.Graph([x, t], bg.SoftmaxWithLoss()(hidden, t))
+    data, labels = np.random.default_rng(0).normal(size=(2, 3)), np.array([0, 1])
+    graph.forward(data, labels)
+    with graph.workspace() if how == "workspace" else graph.frozen():
+        graph.forward(data, labels)
+        with pytest.raises(ValueError, match="labels"):
+            graph.forward(-data, np.array([0, 9]))
+        for look in (graph.backward, lambda: graph.value(hidden), lambda: graph.grad(hidden)):
+            with pytest.raises(RuntimeError, match=r"Graph: there is nothing to go back from: the last forward failed"):
+                look()
+        graph.forward(data, labels)
+        graph.backward()
+
+
+def test_after_a_forward_that_failed_by_itself_the_last_run_still_stands():
+    x, t = bg.Input("x"), bg.Input("t", dtype=int)
+    graph = bg.Graph([x, t], bg.SoftmaxWithLoss()(bg.ReLU()(x), t))
+    data, labels = np.random.default_rng(0).normal(size=(2, 3)), np.array([0, 1])
+    graph.forward(data, labels)
+    expected, _ = graph.backward()
+    with pytest.raises(ValueError, match="labels"):
+        graph.forward(-data, np.array([0, 9]))
+    assert graph.backward()[0].tobytes() == expected.tobytes()

@@ -404,7 +404,7 @@ def test_watch_calls_a_trouble_that_has_passed_no_warning_nor_one_seen_in_a_sing
 
 def test_watch_judges_no_dead_units_by_a_few_samples_and_no_saturation_of_the_last_outputs():
     net = bg.Sequential(bg.Affine(4, 8, rng=0), bg.ReLU(), bg.Affine(8, 3, rng=1))
-    net.params["affine1.b"][...] = -100.0
+    net.params["affine1.b"][1:] = -100.0  # 7 of 8 units
     assert not any("Dead" in text for text in fit(net, X, T, batch_size=20).warnings)
     net = bg.Sequential(bg.Affine(4, 3, init=100.0, rng=0), bg.Sigmoid(), loss=bg.MeanSquaredLoss())
     watch = fit(net, X, np.eye(3, dtype=np.float32)[T], bg.SGD(lr=0.01))
@@ -498,3 +498,20 @@ def test_watch_plot_without_matplotlib_says_what_to_install(tmp_path):
         "ImportError: Watch.plot: drawing needs matplotlib. Install it with: pip install 'brickgrad[plot]'"
         in done.stderr
     )
+
+
+def test_watch_warns_of_units_that_were_dead_in_several_small_batches_and_not_of_what_is_frozen():
+    net = bg.Sequential(bg.Affine(4, 8, rng=0), bg.ReLU(), bg.Affine(8, 3, rng=1))
+    net.params["affine1.b"][...] = -100.0
+    assert any("Dead" in text for text in fit(net, X, T, batch_size=20).warnings)
+    net = bg.Sequential(bg.Affine(4, 8, rng=0), bg.ReLU(), bg.Affine(8, 3, rng=1))
+    net.graph.trainable = False
+    assert not any("Updates" in text for text in fit(net, X, T).warnings)
+
+
+def test_watch_draws_names_with_dollars(tmp_path):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    net = bg.Sequential(bg.Affine(4, 8, rng=0, name="$a_{$"), bg.ReLU(), bg.Affine(8, 3, rng=1))
+    figure = fit(net, X, T).plot()
+    figure.savefig(tmp_path / "watch.png")
+    plt.close(figure)

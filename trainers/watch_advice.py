@@ -74,7 +74,11 @@ def exploding(looks: Sequence[Look]) -> Finding | None:
 def dead(looks: Sequence[Look]) -> Finding | None:
     """ReLUs that give 0 whatever comes in."""
     look = looks[-1]
-    bad = {name: layer for name, layer in look.layers.items() if layer.dead >= DEAD and layer.samples >= FEW_SAMPLES}
+    bad = {
+        name: layer
+        for name, layer in look.layers.items()
+        if layer.dead >= DEAD and (layer.samples >= FEW_SAMPLES or _all_dead(name, looks))
+    }
     if not bad:
         return None
     return Finding(
@@ -83,6 +87,12 @@ def dead(looks: Sequence[Look]) -> Finding | None:
         + " give 0 for every sample of a batch: no gradient passes them, so they stay as they are",
         f"Try a smaller learning rate (it is {look.lr:g}), initial values 'he', biases that start at 0, or LeakyReLU",
     )
+
+
+def _all_dead(name: str, looks: Sequence[Look]) -> bool:
+    """Whether a layer gave nothing but 0 in several looks: then few samples are enough."""
+    last = [look.layers[name].dead for look in looks[-3:] if name in look.layers]
+    return len(last) == 3 and min(last) == 1
 
 
 def saturated(looks: Sequence[Look]) -> Finding | None:
@@ -181,7 +191,11 @@ def _ends_of_the_gradient(look: Look) -> _Ends | None:
 
 def _weights(look: Look) -> dict[str, ParamLook]:
     """The weights whose last step is known; biases start at 0, so any step is large beside them."""
-    return {name: param for name, param in look.params.items() if param.axes > 1 and not math.isnan(param.update)}
+    return {
+        name: param
+        for name, param in look.params.items()
+        if param.axes > 1 and not param.frozen and not math.isnan(param.update)
+    }
 
 
 def _titled(name: str, param: ParamLook) -> str:

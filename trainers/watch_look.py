@@ -77,6 +77,7 @@ class ParamLook:
         norm, gradient : float. ‖W‖ and ‖dW‖, the gradient before clipping and decay.
         update : float, ‖ΔW‖ / ‖W‖ of the step, W from before it; nan where that is not known or 0.
         histogram : Histogram of the entries.
+        frozen : bool, whether the trainer leaves it alone, as its layer is not trainable.
     """
 
     axes: int
@@ -85,6 +86,7 @@ class ParamLook:
     gradient: float
     update: float
     histogram: Histogram
+    frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def look_at_params(
     net: Any, owners: Mapping[int, str], before: Mapping[str, Array] | None, bins: int
 ) -> dict[str, ParamLook]:
     """Each parameter's size, gradient and last step; `before` are copies from before the step."""
-    params, grads = net.params, net.grads
+    params, grads, trained = net.params, net.grads, getattr(net, "trained", net.params)
     looks = {}
     for name, param in params.items():
         old = None if before is None else before.get(name)
@@ -137,6 +139,7 @@ def look_at_params(
             gradient=norm(grads[name]) if name in grads else math.nan,
             update=moved / size if size > 0 else math.nan,
             histogram=histogram(param, bins),
+            frozen=name not in trained,
         )
     return looks
 

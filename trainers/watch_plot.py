@@ -56,6 +56,8 @@ def draw(watch: Watch) -> Any:
     figure.suptitle(
         f"A net learning, steps {first} to {last}. Lines run from the first layer (dark) to the last (bright)"
     )
+    for text in figure.findobj(plt.Text):
+        text.set_parse_math(False)  # names may hold dollars
     return figure
 
 
