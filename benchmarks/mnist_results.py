@@ -26,8 +26,9 @@ machine of two cores beside other work, and the first half of the SHA-256 of the
 settings and every epoch stand in `benchmarks/records/`, and `python benchmarks/mnist_results.py` writes this page from
 them.
 
-The same command gives the same SHA-256 where NumPy and its BLAS are the same; elsewhere the last digits of the accuracy
-may differ.
+The same command gives the same SHA-256 where brickgrad, NumPy and its BLAS are the same; elsewhere the last digits of
+the accuracy may differ. The runs of simple-conv and deep-conv were made before convolution nets cut a batch into shards,
+which adds up in another order: with `net.shard_size = None` a net trains as theirs did.
 
 ![The test accuracy after each epoch, for every net and seed](results.png)
 """

@@ -112,9 +112,7 @@ def make_net(arguments, n_in, n_out):
 
 def write_record(arguments, net, history, accuracy, seconds):
     """Write what the run was and what came of it as JSON: the whole file, or none."""
-    settings = {
-        name: value for name, value in vars(arguments).items() if name not in ("record", "out", "show", "quiet")
-    }
+    settings = {name: value for name, value in vars(arguments).items() if name not in NOT_RECORDED}
     found = {
         "settings": settings,
         "versions": {"brickgrad": bg.__version__, "numpy": np.__version__, "python": platform.python_version()},
