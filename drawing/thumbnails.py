@@ -14,13 +14,14 @@ from brickgrad.layers import Array
 FEWEST = 6  # entries; below that the numbers say more
 MOST = 40  # pixels a side
 NEGATIVE, ZERO, POSITIVE = np.array([33, 102, 172]), np.array([247, 247, 247]), np.array([214, 96, 20])
+STRANGE = np.array([20, 20, 20])  # NaN and infinity
 
 
 def thumbnail(value: Any) -> Array | None:
     """An array as rows of pixels (rows, columns, 3) of uint8; None for what is better shown as numbers.
 
     Images show the channels of the first sample side by side, other arrays their first axis down the page. What is too
-    large is averaged.
+    large is averaged. NaN and infinity are black.
 
     >>> thumbnail(np.linspace(-1, 1, 6).reshape(2, 3))[0, 0], thumbnail(np.ones(3))
     (array([ 33, 102, 172], dtype=uint8), None)
@@ -29,10 +30,14 @@ def thumbnail(value: Any) -> Array | None:
     if x.size < FEWEST or x.dtype.kind not in "fiu":
         return None
     x = _flat(x.astype(np.float64))
-    x = np.nan_to_num(_shrunk(x), nan=0.0, posinf=0.0, neginf=0.0)
+    largest = max(float(np.max(np.abs(x), where=np.isfinite(x), initial=0.0)), 1e-300)
+    x = _shrunk(np.where(np.isfinite(x), x / largest, np.nan))
+    strange = np.isnan(x)
+    x[strange] = 0.0
     strength = np.abs(x) / max(float(np.abs(x).max()), 1e-300)
     ends = np.where(x[..., np.newaxis] < 0, NEGATIVE, POSITIVE)
     pixels: Array = np.round(ZERO + strength[..., np.newaxis] * (ends - ZERO)).astype(np.uint8)
+    pixels[strange] = STRANGE
     return pixels
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -21,6 +21,23 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview
     b'one two'
     """
     target = Path(path)
+    with _named(target):
+        _write(target, parts)
+
+
+@contextlib.contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Errors of the system name the file that is to be, not the unfinished one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            error.filename = str(target)
+            del error.filename2
+        raise
+
+
+def _write(target: Path, parts: Iterable[bytes | memoryview]) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:

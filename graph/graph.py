@@ -176,7 +176,8 @@ class Graph(Layer):
 
     def _plan(self, wanted: tuple[bool, ...] | None) -> list[bool]:
         """For each slot whether its gradient is needed: for an input's sake, or for parameters before it."""
-        if wanted not in self._plans:
+        key = wanted, *[x.grad for x in self.inputs]
+        if key not in self._plans:
             needed = [False] * self.wiring.n_slots
             for index, slot in enumerate(self.wiring.inputs):
                 needed[slot] = self.wants(index)
@@ -184,8 +185,8 @@ class Graph(Layer):
                 learns = any(leaf.params for leaf in step.layer.leaves())
                 for slot in step.writes:
                     needed[slot] = learns or any(needed[read] for read in step.reads)
-            self._plans[wanted] = needed
-        return self._plans[wanted]
+            self._plans[key] = needed
+        return self._plans[key]
 
     def wants(self, index: int) -> bool:
         """Whether the gradient of input `index` is needed: not if its Input says so."""

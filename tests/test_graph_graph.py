@@ -806,3 +806,12 @@ def test_graph_gradient_of_the_wrong_shape_raises_value_error():
     graph.forward(np.ones((5, 3)))
     with pytest.raises(ValueError, match=r"Graph\[small\]\.backward: the gradient dy must be \(5, 2\).*got \(2,\)"):
         graph.backward(np.ones(2))
+
+
+def test_an_input_that_needs_no_gradient_any_more_gets_none():
+    x, y = bg.Input("x"), bg.Input("y")
+    graph = bg.Graph([x, y], x * y)
+    graph.forward(2.0, 3.0)
+    assert graph.backward(1.0) == (3.0, 2.0)
+    x.grad = False
+    assert graph.backward(1.0) == (None, 2.0)
