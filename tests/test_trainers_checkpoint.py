@@ -330,7 +330,8 @@ def test_the_checkpoint_can_be_read_by_any_tool(tmp_path):
 
 
 SCRIPT = """
-import hashlib, sys
+import hashlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 import numpy as np
 import brickgrad as bg
 rng = np.random.default_rng(0)
@@ -391,6 +392,15 @@ def test_ctrl_c_finishes_the_batch_saves_and_says_how_to_go_on(tmp_path):
     assert start(tmp_path / "cut", 10**6, 40).communicate()[0] == expected
 
 
+@pytest.fixture
+def ctrl_c():
+    """Python's own handler of Ctrl-C, which a shell that started the tests may have put out of action."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_tells_where_it_saved(tmp_path, capsys):
     class Press(bg.Callback):
         def on_batch(self, trainer):
