@@ -4,7 +4,6 @@ from .activation import Identity, ReLU, Sigmoid, Softmax, Step, Tanh
 from .affine import Affine
 from .arithmetic import Add, Div, Exp, Log, Mul, Neg, Pow, Sub
 from .base import Layer
-from .columns import col2im, im2col
 from .convolution import Convolution
 from .dropout import Dropout
 from .embedding import Embedding
@@ -17,6 +16,7 @@ from .functions import (
     softmax,
     step_function,
 )
+from .im2col import col2im, im2col
 from .initial import initial_values
 from .loss import MeanSquaredLoss, SigmoidWithLoss, SoftmaxWithLoss
 from .matmul import MatMul

@@ -3,70 +3,143 @@
 A convolution is a matrix product once every window stands as a column. All columns at once would take as much memory
 as there are entries in a window times the images; here never more than `COLUMN_BYTES` of them exist (or those of one
 row of outputs, where that alone is more), and while they exist they are in the cache.
+
+Windows that lie one beside the other share all but a column of their entries. So where the stride allows it, only the
+entries in a window's first column are copied, whole rows of the image at a time, and those in its other columns are the
+same copies read from a little further on. Each column of a kernel is then a product of its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from .memory import Array
-from .windows import Grid, Windows
+from .windows import Grid, add_up, windows_of
 
 COLUMN_BYTES = 1 << 20  # of columns at a time: about what a core's own cache holds
+FEWEST_TO_SHARE = 32  # entries in a window's column: with fewer, several products cost more than the copies they save
 
 Buffer = Callable[[str, tuple[int, ...], Any], Array]
 
 
 class Columns:
-    """The columns of a batch of images, block by block.
+    """The columns of a batch of images, block by block, and what is done with them.
+
+    The places of a block's outputs stand row by row, `pitch` of them to a row; those beyond a row of outputs are left
+    out of what is made of them.
 
     Attributes
         images, rows : of a block, at most.
-        depth : the entries of a window that one group sees: the height of a column.
+        shared : whether a window's columns are one copy, read at several offsets.
+        beside : how many entries are read beyond a block's last place.
+        depth : the entries of a window that one group sees in one product: the height of a column.
         dtype : of the columns, and of the products with them.
     """
 
     def __init__(self, x: Array, grid: Grid, groups: int, buffer: Buffer) -> None:
         n, channels = x.shape[:2]
-        self.x, self.grid, self.groups = x, grid, groups
+        self.x, self.grid, self.groups, self.buffer = x, grid, groups, buffer
         self.dtype = working_dtype(x.dtype)
-        self.depth = channels // groups * math.prod(grid.size)
-        row_bytes = max(grid.out[1] * self.depth * groups * self.dtype.itemsize, 1)
-        most = min(max(COLUMN_BYTES // row_bytes, 1), grid.out[0])
+        tall = channels // groups * grid.size[0]
+        self.shared = grid.stride[1] == 1 and grid.size[1] > 1 and tall >= FEWEST_TO_SHARE
+        self.depth = tall if self.shared else tall * grid.size[1]
+        self.pitch = grid.padded[1] if self.shared else grid.out[1]
+        self.beside = (grid.size[1] - 1) * grid.dilation[1] if self.shared else 0
+        places = COLUMN_BYTES // max(self.depth * groups * self.dtype.itemsize, 1)  # that the budget allows
+        most = min(max((places - self.beside) // self.pitch, 1), grid.out[0])
         self.rows = -(-grid.out[0] // -(-grid.out[0] // most))  # blocks of about one height
-        self.images = min(max(COLUMN_BYTES // (row_bytes * self.rows), 1), max(n, 1))
+        self.images = min(max(places // (self.rows * self.pitch + self.beside), 1), max(n, 1))
         self.padded = buffer("padded", (self.images, channels, *grid.padded), self.dtype)
         self.padded[...] = 0
-        self.columns = buffer("columns", (self.images * self.depth * groups * self.rows * grid.out[1],), self.dtype)
+        self.rooms: dict[str, Array] = {}
 
-    def __iter__(self) -> Iterator[tuple[slice, slice, Array]]:
-        """Blocks of images and of the places of their outputs, and their columns (images, groups, depth, places)."""
-        n, channels = self.x.shape[:2]
-        height, width = self.grid.out
-        windows = windows_of(self.padded, self.grid)
-        for first in range(0, n, self.images):
-            some = slice(first, min(first + self.images, n))
-            count = some.stop - some.start
-            self.padded[:count, :, *self.grid.inside] = self.x[some]
-            for top in range(0, height, self.rows):
-                end = min(top + self.rows, height)
-                shape = (count, channels, *self.grid.size, end - top, width)
-                columns = self.columns[: math.prod(shape)].reshape(shape)
-                columns[...] = windows[:count, :, :, :, top:end]
-                yield some, slice(top * width, end * width), columns.reshape(count, self.groups, self.depth, -1)
+    def __iter__(self) -> Iterator[tuple[tuple[slice, slice, slice], list[Array]]]:
+        """Where a block of outputs lies in (N, FN, OH, OW), and columns (images, groups, depth, places), by product."""
+        fill = self._shared if self.shared else self._apart
+        for first in range(0, len(self.x), self.images):
+            some = slice(first, min(first + self.images, len(self.x)))
+            self.padded[: some.stop - first, :, *self.grid.inside] = self.x[some]
+            for top in range(0, self.grid.out[0], self.rows):
+                rows = slice(top, min(top + self.rows, self.grid.out[0]))
+                yield (some, slice(None), rows), fill(self.padded[: some.stop - first], rows)
 
+    def _apart(self, padded: Array, rows: slice) -> list[Array]:
+        """Every entry of every window, copied."""
+        windows = windows_of(padded, self.grid)[:, :, :, :, rows]
+        columns = self._room("columns", windows.shape)
+        columns[...] = windows
+        return [columns.reshape(len(padded), self.groups, self.depth, -1)]
 
-def windows_of(padded: Array, grid: Grid) -> Array:
-    """A view of padded images (n, C, H, W) that shows every window's entries: (n, C, h, w, rows, columns)."""
-    reach = [(size - 1) * dilation + 1 for size, dilation in zip(grid.size, grid.dilation, strict=True)]
-    every = sliding_window_view(padded, reach, axis=(2, 3))
-    some = every[:, :, :: grid.stride[0], :: grid.stride[1], :: grid.dilation[0], :: grid.dilation[1]]
-    return some.transpose(0, 1, 4, 5, 2, 3)
+    def _shared(self, padded: Array, rows: slice) -> list[Array]:
+        """For each row of the windows the rows of the image that it meets, and a view of them for each column."""
+        (height, width), step, (down, across) = self.grid.size, self.grid.stride[0], self.grid.dilation
+        count, long = rows.stop - rows.start, (rows.stop - rows.start) * self.pitch
+        copies = self._room("columns", (*padded.shape[:2], height, long + self.beside))
+        copies[..., long:] = 0  # read beside the last row's outputs, where nothing is made of it
+        for i in range(height):
+            start = rows.start * step + i * down
+            met = padded[:, :, start : start + (count - 1) * step + 1 : step]
+            copies[:, :, i, :long].reshape(met.shape)[...] = met
+        tall = copies.reshape(len(padded), self.groups, self.depth, -1)
+        return [tall[..., j * across : j * across + long] for j in range(width)]
+
+    def _room(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Room of this shape in a buffer as large as the first block, which is the largest, asks for."""
+        size = math.prod(shape)
+        if name not in self.rooms:
+            self.rooms[name] = self.buffer(name, (size,), self.dtype)
+        return self.rooms[name][:size].reshape(shape)
+
+    def _lies_flat(self, images: Array) -> bool:
+        """Whether images (n, FN, rows, OW) stand as the places of products do."""
+        return images.shape[3] == self.pitch and images.dtype == self.dtype
+
+    def kernels(self, W: Array) -> list[Array]:
+        """Kernels (FN, C / groups, h, w) as they meet the columns: a (groups, FN / groups, depth) for each product."""
+        W = W.astype(self.dtype, copy=False)
+        parts = np.moveaxis(W, -1, 0) if self.shared else [W]
+        return [part.reshape(self.groups, -1, self.depth) for part in parts]
+
+    def multiply(self, kernels: Sequence[Array], block: Sequence[Array], y: Array, b: Array | None = None) -> None:
+        """Write a block's outputs into `y` (images, FN, rows, OW): the products with its columns, added up, and b."""
+        shape = (len(y), self.groups, y.shape[1] // self.groups, block[0].shape[-1])
+        sums = in_groups(y, self.groups) if self._lies_flat(y) else self._room("sums", shape)
+        np.matmul(kernels[0], block[0], out=sums)
+        for kernel, columns in zip(kernels[1:], block[1:], strict=True):
+            sums += np.matmul(kernel, columns, out=self._room("products", shape))
+        made = sums.reshape(*y.shape[:3], self.pitch)[..., : y.shape[3]]
+        if b is not None:
+            np.add(made, b[:, np.newaxis, np.newaxis], out=y, casting="same_kind")
+        elif not self._lies_flat(y):
+            y[...] = made
+
+    def multiply_back(self, sums: Array, block: Sequence[Array], dy: Array) -> None:
+        """Add to `sums` (products, groups, depth, FN / groups) the columns times dy (images, FN, rows, OW)."""
+        if not self._lies_flat(dy):
+            flat = self._room("met", (*dy.shape[:3], self.pitch))
+            flat[..., : dy.shape[3]] = dy
+            flat[..., dy.shape[3] :] = 0
+            dy = flat
+        turned = in_groups(dy, self.groups).swapaxes(-1, -2)
+        for total, columns in zip(sums, block, strict=True):
+            total += np.matmul(columns, turned).sum(axis=0)
+
+    def no_sums(self, n_out: int) -> Array:
+        """Where `multiply_back` starts: zeros."""
+        width = self.grid.size[1] if self.shared else 1
+        return np.zeros((width, self.groups, self.depth, n_out // self.groups), self.dtype)
+
+    def as_kernels(self, sums: Array) -> Array:
+        """What `multiply_back` made, as kernels (FN, C / groups, h, w)."""
+        each = sums.swapaxes(2, 3).reshape(len(sums), -1, self.depth)
+        high = self.grid.size[0]
+        if self.shared:
+            return np.moveaxis(each.reshape(*each.shape[:2], -1, high), 0, -1)
+        return each.reshape(each.shape[1], -1, *self.grid.size)
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -83,24 +156,18 @@ def in_groups(images: Array, groups: int) -> Array:
 def correlate(x: Array, W: Array, b: Array | None, grid: Grid, groups: int, y: Array, buffer: Buffer) -> None:
     """y = W ⋆ x + b: each output the sum over a window, entry by entry with the kernel. Fills `y`."""
     columns = Columns(x, grid, groups, buffer)
-    kernels = W.astype(columns.dtype, copy=False).reshape(groups, -1, columns.depth)
-    for some, places, block in columns:
-        target = in_groups(y[some], groups)[..., places]
-        products = np.matmul(kernels, block, out=target if y.dtype == columns.dtype else None)
-        if b is not None:
-            products += b.reshape(groups, -1, 1)
-        if products is not target:
-            target[...] = products
+    kernels = columns.kernels(W)
+    for place, block in columns:
+        columns.multiply(kernels, block, y[place], b)
 
 
 def correlate_kernels(x: Array, dy: Array, W: Array, grid: Grid, groups: int, buffer: Buffer) -> Array:
     """dW: for each kernel's entry, the sum of the output's gradient times the input that the entry met."""
     columns = Columns(x, grid, groups, buffer)
-    dW: Array = np.zeros((groups, columns.depth, len(W) // groups), columns.dtype)
-    for some, places, block in columns:
-        d_block = in_groups(dy[some], groups)[..., places]
-        dW += np.matmul(block, d_block.swapaxes(-1, -2)).sum(axis=0)
-    return dW.swapaxes(1, 2).reshape(W.shape).astype(x.dtype, copy=False)
+    sums = columns.no_sums(len(W))
+    for place, block in columns:
+        columns.multiply_back(sums, block, dy[place])
+    return columns.as_kernels(sums).astype(x.dtype, copy=False)
 
 
 def correlate_back(x: Array, dy: Array, W: Array, grid: Grid, groups: int, dx: Array, buffer: Buffer) -> Array:
@@ -115,18 +182,18 @@ def correlate_back(x: Array, dy: Array, W: Array, grid: Grid, groups: int, dx: A
         add_up_shares(dy, W, grid, groups, dx, buffer)
         return correlate_kernels(x, dy, W, grid, groups, buffer)
     columns = Columns(dy, turned, groups, lambda name, *spec: buffer(f"back {name}", *spec))
+    kernels = columns.kernels(_about(W, groups))
+    sums = columns.no_sums(x.shape[1])
+    for place, block in columns:
+        columns.multiply(kernels, block, dx[place])
+        columns.multiply_back(sums, block, x[place])
+    return _about(columns.as_kernels(sums), groups).astype(x.dtype, copy=False)
+
+
+def _about(W: Array, groups: int) -> Array:
+    """Kernels (FN, C / groups, h, w) turned about, changing places with their channels; twice is the kernels again."""
     by_group = W.reshape(groups, len(W) // groups, *W.shape[1:])
-    about = by_group.swapaxes(1, 2)[..., ::-1, ::-1]  # (groups, C / groups, FN / groups, h, w)
-    kernels = about.astype(columns.dtype, copy=False).reshape(groups, W.shape[1], columns.depth)
-    sums: Array = np.zeros((groups, columns.depth, W.shape[1]), columns.dtype)
-    for some, places, block in columns:
-        target = in_groups(dx[some], groups)[..., places]
-        products = np.matmul(kernels, block, out=target if dx.dtype == columns.dtype else None)
-        if products is not target:
-            target[...] = products
-        sums += np.matmul(block, in_groups(x[some], groups)[..., places].swapaxes(-1, -2)).sum(axis=0)
-    dW = sums.swapaxes(1, 2).reshape(about.shape)[..., ::-1, ::-1].swapaxes(1, 2)
-    return dW.reshape(W.shape).astype(x.dtype, copy=False)
+    return by_group.swapaxes(1, 2)[..., ::-1, ::-1].reshape(-1, len(W) // groups, *W.shape[2:])
 
 
 def add_up_shares(dy: Array, W: Array, grid: Grid, groups: int, dx: Array, buffer: Buffer) -> None:
@@ -148,64 +215,3 @@ def add_up_shares(dy: Array, W: Array, grid: Grid, groups: int, dx: Array, buffe
             shares = np.matmul(by_entry, d_block, out=room[: math.prod(shape)].reshape(shape))
             add_up(shares.reshape(*total.shape[:2], *grid.size, -1, grid.out[1]), grid, total, top)
         dx[some] = total[:, :, *grid.inside]
-
-
-def add_up(shares: Array, grid: Grid, images: Array, top: int = 0) -> None:
-    """Add every window's entries (n, C, h, w, rows, columns) to their places in padded images; `top`: the first row."""
-    start, height = top * grid.stride[0], shares.shape[4]
-    for i in range(grid.size[0]):
-        for j in range(grid.size[1]):
-            down, across = grid.places(i, j)
-            down = slice(down.start + start, down.start + start + (height - 1) * grid.stride[0] + 1, grid.stride[0])
-            images[:, :, down, across] += shares[:, :, i, j]
-
-
-def im2col(input_data: Array, filter_h: int, filter_w: int, stride: Any = 1, pad: Any = 0, dilation: Any = 1) -> Array:
-    """Every window of a batch of images as a row: (N, C, H, W) -> (N · rows · columns, C · filter_h · filter_w).
-
-    All windows at once, as the texts have it; the layers never hold so many.
-
-    Example
-        >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
-        >>> im2col(x, 2, 2)
-        array([[0., 1., 3., 4.],
-               [1., 2., 4., 5.],
-               [3., 4., 6., 7.],
-               [4., 5., 7., 8.]])
-    """
-    x = np.asarray(input_data)
-    grid = Windows.read("im2col", (filter_h, filter_w), stride, pad, dilation).on("im2col", x.shape)
-    images = np.zeros((*x.shape[:2], *grid.padded), x.dtype)
-    images[:, :, *grid.inside] = x
-    col = windows_of(images, grid).transpose(0, 4, 5, 1, 2, 3)
-    return col.reshape(len(x) * math.prod(grid.out), x.shape[1] * math.prod(grid.size))
-
-
-def col2im(
-    col: Array,
-    input_shape: tuple[int, int, int, int],
-    filter_h: int,
-    filter_w: int,
-    stride: Any = 1,
-    pad: Any = 0,
-    dilation: Any = 1,
-) -> Array:
-    """The way back from `im2col`: each entry of a row is added to the place of the image it was copied from.
-
-    What overlaps is summed, so this is no inverse: it is what the gradient of `im2col` needs.
-
-    Example
-        >>> col2im(np.ones((4, 4)), (1, 1, 3, 3), 2, 2)
-        array([[[[1., 2., 1.],
-                 [2., 4., 2.],
-                 [1., 2., 1.]]]])
-    """
-    col = np.asarray(col)
-    n, channels = input_shape[:2]
-    grid = Windows.read("col2im", (filter_h, filter_w), stride, pad, dilation).on("col2im", tuple(input_shape))
-    expected = (n * grid.out[0] * grid.out[1], channels * filter_h * filter_w)
-    if col.shape != expected:
-        raise ValueError(f"col2im: col must be {expected} for images {tuple(input_shape)}; got {col.shape}.")
-    images = np.zeros((n, channels, *grid.padded), col.dtype)
-    add_up(col.reshape(n, *grid.out, channels, *grid.size).transpose(0, 3, 4, 5, 1, 2), grid, images)
-    return images[:, :, *grid.inside]

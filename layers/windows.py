@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from .memory import Array
 
 Pair = tuple[int, int]
 Pad = int | str | tuple[int | Pair, int | Pair]
@@ -124,6 +127,24 @@ class Grid:
         if min(min(pad) for pad in pads) < 0:
             return None
         return Grid(self.size, (1, 1), (pads[0], pads[1]), self.dilation, self.out, self.image)
+
+
+def windows_of(padded: Array, grid: Grid) -> Array:
+    """A view of padded images (n, C, H, W) that shows every window's entries: (n, C, h, w, rows, columns)."""
+    reach = [(size - 1) * dilation + 1 for size, dilation in zip(grid.size, grid.dilation, strict=True)]
+    every = sliding_window_view(padded, reach, axis=(2, 3))
+    some = every[:, :, :: grid.stride[0], :: grid.stride[1], :: grid.dilation[0], :: grid.dilation[1]]
+    return some.transpose(0, 1, 4, 5, 2, 3)
+
+
+def add_up(shares: Array, grid: Grid, images: Array, top: int = 0) -> None:
+    """Add every window's entries (n, C, h, w, rows, columns) to their places in padded images; `top`: the first row."""
+    start, height = top * grid.stride[0], shares.shape[4]
+    for i in range(grid.size[0]):
+        for j in range(grid.size[1]):
+            down, across = grid.places(i, j)
+            down = slice(down.start + start, down.start + start + (height - 1) * grid.stride[0] + 1, grid.stride[0])
+            images[:, :, down, across] += shares[:, :, i, j]
 
 
 def _pair(owner: str, what: str, value: Any, least: int) -> Pair:

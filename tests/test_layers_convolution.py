@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import brickgrad as bg
 from brickgrad.layers import columns
@@ -55,6 +57,29 @@ def test_convolution_gives_the_same_whatever_memory_columns_may_take(monkeypatch
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
 
+@given(st.data())
+def test_convolution_gives_the_same_whether_windows_share_their_columns(data):
+    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    size, stride, dilation = data.draw(pair, "size"), data.draw(pair, "stride"), data.draw(pair, "dilation")
+    pad = (data.draw(pair, "rows of zeros"), data.draw(pair, "columns of zeros"))
+    groups = data.draw(st.integers(1, 2), "groups")
+    image = [data.draw(st.integers((s - 1) * d + 1, 9), "side") for s, d in zip(size, dilation, strict=True)]
+    x = np.random.default_rng(1).normal(size=(data.draw(st.integers(0, 4), "images"), 3 * groups, *image))
+    found = []
+    for fewest in (1, 10**6):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(columns, "FEWEST_TO_SHARE", fewest)
+            patch.setattr(columns, "COLUMN_BYTES", data.draw(st.sampled_from([1, 2000, 1 << 20]), "budget"))
+            layer = bg.Convolution(
+                2 * groups, *x.shape[1:2], *size, stride=stride, pad=pad, dilation=dilation, groups=groups, rng=0,
+                dtype=np.float64,
+            )  # fmt: skip
+            y = layer.forward(x)
+            found.append((y, layer.backward(np.cos(np.arange(y.size)).reshape(y.shape)), layer.grads["W"]))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)  # sums of some hundred terms in another order
+
+
 def test_columns_never_take_more_than_their_budget():
     taken = []
 
@@ -67,8 +92,8 @@ def test_columns_never_take_more_than_their_budget():
     layer = bg.Convolution(16, 32, 3, 3, pad=1, rng=0)
     grid = layer.windows.on("Convolution", (100, 32, 28, 28))
     x = np.zeros((100, 32, 28, 28), np.float32)
-    for block in columns.Columns(x, grid, 1, buffer):
-        assert block[2].nbytes <= columns.COLUMN_BYTES
+    for _, block in columns.Columns(x, grid, 1, buffer):
+        assert len(block) == 3  # a product for each column of the kernels
     assert max(taken) <= columns.COLUMN_BYTES
 
 
@@ -166,6 +191,13 @@ def test_shared_convolution_adds_up_what_both_uses_ask_for():
     layer = bg.Convolution(1, 1, 3, 3, pad=1, rng=0, dtype=np.float64, name="twice")
     graph = bg.Graph(x, layer(layer(x)))
     report = bg.gradcheck(graph, RNG.normal(size=(2, 1, 5, 5)))
+    assert report, report
+
+
+@pytest.mark.parametrize("channels", [3, 20])
+def test_convolution_passes_the_gradient_check_with_few_channels_and_with_many(channels):
+    layer = bg.Convolution(2, channels, 3, 2, pad=(1, 0), rng=0, dtype=np.float64)
+    report = bg.gradcheck(layer, RNG.normal(size=(2, channels, 4, 5)))
     assert report, report
 
 

@@ -45,12 +45,13 @@ def test_convolution_agrees_with_pytorch(dtype, tolerance):
     rng = np.random.default_rng(0)
     for _ in range(60):
         groups = int(rng.choice([1, 1, 2, 3]))
+        channels = groups * int(rng.choice([3, 3, 24]))
         options = {"stride": pair(rng, 1, 1, 2, 3), "pad": pair(rng, 0, 1, 2), "dilation": pair(rng, 1, 1, 2)}
         layer = bg.Convolution(
-            2 * groups, 3 * groups, *pair(rng, 1, 2, 3), groups=groups, dtype=dtype, rng=rng, **options
+            2 * groups, channels, *pair(rng, 1, 2, 3), groups=groups, dtype=dtype, rng=rng, **options
         )
         layer.params["b"] = rng.normal(size=2 * groups)
-        x = rng.normal(size=(2, 3 * groups, *pair(rng, 5, 8, 11))).astype(dtype)
+        x = rng.normal(size=(2, channels, *pair(rng, 5, 8, 11))).astype(dtype)
 
         def function(x, W, b, options=options, groups=groups):
             return F.conv2d(x, W, b, options["stride"], options["pad"], options["dilation"], groups)
