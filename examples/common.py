@@ -137,9 +137,11 @@ def compare_losses(description, runs, title, picture, argv=None):
         name: train_steps(*make(arguments.seed), x, t, arguments.steps, arguments.seed)
         for name, (make, _) in runs.items()
     }
-    print(f"loss after the step, mean over the last {min(100, arguments.steps)} of {arguments.steps} steps")
+    print(f"loss of the batch after the step, in the last {min(100, arguments.steps)} of {arguments.steps} steps:")
+    print("the middle one and, since the texts print that of a single batch, where the middle half of them lies")
     for name, losses in curves.items():
-        say(f"  {name}", f"{losses[-100:].mean():.3f}", f"{runs[name][1]:.3f}")
+        low, middle, high = np.percentile(losses[-100:], [25, 50, 75])
+        say(f"  {name}", f"{middle:.3f} ({low:.3f} … {high:.3f})", f"{runs[name][1]:.3f}")
     print()
     save(draw_losses(pyplot(arguments), curves, title), arguments, picture)
 
