@@ -37,6 +37,8 @@ class Layer:
         sample_wise : whether what comes out for a sample, and goes back to it, depends on no other one of a batch; of
             a loss, whether it is the mean over the samples. Where all layers are, a net may cut a batch up. A subclass
             with a forward or backward of its own must say so again.
+        sums_over_shards : whether all that it takes of other samples are sums, made by `sum_over_shards`. Then
+            a batch may be cut up as well, and it sees the whole of it. Of a subclass, as sample_wise.
         kept : names of the attributes, besides parameters, that training changes and that belong to the layer, such as
             running statistics.
     Example
@@ -58,19 +60,22 @@ class Layer:
     trainable: bool = True
     vetted: bool = False
     sample_wise: bool = False
+    sums_over_shards: bool = False
     input_names: tuple[str, ...] = ()
     arity: tuple[int, int] = (0, 0)
     name: str | None
     memory: Memory
     training: bool
     _frozen: bool
+    _all_reduce: Callable[[Array], Array] | None = None  # set while shards of a batch run side by side
     _params: ArrayDict
     _grads: ArrayDict
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if {"forward", "backward"} & vars(cls).keys() and "sample_wise" not in vars(cls):
-            cls.sample_wise = False
+        if {"forward", "backward"} & vars(cls).keys():
+            cls.sample_wise = vars(cls).get("sample_wise", False)
+            cls.sums_over_shards = vars(cls).get("sums_over_shards", False)
         cls.vetted = cls.__module__.startswith(__name__.rpartition(".")[0] + ".")
         if not hasattr(cls.forward, "is_guard"):
             cls.input_names, cls.arity = read_signature(cls.forward)
@@ -174,6 +179,10 @@ class Layer:
         if array is None or array.shape != shape or array.dtype != dtype:
             array = arrays[name] = np.empty(shape, dtype)
         return array
+
+    def sum_over_shards(self, part: Array) -> Array:
+        """The sum of an array over all shards of the batch; the array itself where the batch is in one piece."""
+        return part if self._all_reduce is None else self._all_reduce(part)
 
     def fresh(self, array: Array) -> Array:
         """`array`, or a copy that the caller may keep where no workspace is active."""

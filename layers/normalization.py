@@ -70,6 +70,7 @@ class BatchNormalization(_Normalization):
     """
 
     kept = ("running_mean", "running_var")
+    sums_over_shards = True
 
     def __init__(
         self, *size: int, momentum: float = 0.9, eps: float = 1e-5, dtype: Any = None, name: str | None = None
@@ -88,15 +89,15 @@ class BatchNormalization(_Normalization):
         """Return gamma · n + beta; in training, let the running mean and variance follow the batch's."""
         self._check(x)
         rows = _rows(x)
-        count = rows.shape[0] * rows.shape[2]
-        of_batch = self.training and count > 0
+        count = self._count(rows) if self.training else 0.0
         centred = self.buffer("centred", rows.shape, working_dtype(x.dtype))
-        if of_batch:
-            mean = _sums(rows) / count
+        if count:
+            mean = self.sum_over_shards(_sums(rows)) / count
             np.subtract(rows, _along(mean, centred), out=centred)
-            rest = _sums(centred) / count  # far from 0 a mean's own rounding is large: take off what it left
+            # far from 0 a mean's own rounding is large: take off what it left
+            rest = self.sum_over_shards(_sums(centred)) / count
             centred -= _along(rest, centred)
-            variance = _sums(centred, centred) / count
+            variance = self.sum_over_shards(_sums(centred, centred)) / count
             if not self._frozen:
                 self._follow(self.running_mean, mean + rest)
                 self._follow(self.running_var, variance * (count / (count - 1)))
@@ -104,7 +105,7 @@ class BatchNormalization(_Normalization):
             variance = self.running_var
             np.subtract(rows, _along(self.running_mean, centred), out=centred)
         deviation = np.sqrt(variance + self.eps)
-        self.saved = centred, deviation, of_batch
+        self.saved = centred, deviation, count
         y = self.buffer("y", rows.shape, x.dtype)
         np.multiply(centred, _along(self.params["gamma"] / deviation, centred), out=y, casting="same_kind")
         y += _along(self.params["beta"], y)
@@ -112,13 +113,13 @@ class BatchNormalization(_Normalization):
 
     def backward(self, dy: Array) -> Array:
         """Return dx; set grads gamma and beta."""
-        centred, deviation, of_batch = self.saved
+        centred, deviation, count = self.saved
         rows = _rows(dy)
-        d_gamma, d_beta = _sums(rows, centred) / deviation, _sums(rows)
-        self.grads["gamma"], self.grads["beta"] = d_gamma, d_beta
+        own = np.stack([_sums(rows, centred) / deviation, _sums(rows)])
+        self.grads["gamma"], self.grads["beta"] = own
         dx = self.buffer("dx", rows.shape, centred.dtype)
-        if of_batch:
-            count = rows.shape[0] * rows.shape[2]
+        if count:
+            d_gamma, d_beta = self.sum_over_shards(own)
             np.multiply(centred, _along(-d_gamma / deviation / count, dx), out=dx)
             dx += rows
             dx -= _along(d_beta / count, dx)
@@ -140,12 +141,17 @@ class BatchNormalization(_Normalization):
         if x.shape[1] != size:
             images = ", H, W" if x.ndim == 4 else ""
             raise ValueError(f"{self.title}.forward: x must be (N, {size}{images}) to match gamma; got {x.shape}.")
-        if self.training and x.size == size:
+
+    def _count(self, rows: Array) -> float:
+        """How many values of a channel the batch holds; ValueError where it is one."""
+        count = float(self.sum_over_shards(np.asarray(float(rows.shape[0] * rows.shape[2]))))
+        if count == 1:
             raise ValueError(
-                f"{self.title}.forward: in training each channel needs at least two values; x {x.shape} has one, whose "
+                f"{self.title}.forward: in training each channel needs at least two values; x has one, whose "
                 "variance is 0 whatever it is, so nothing could be learned. Take a larger batch, or call eval() for "
                 "inference."
             )
+        return count
 
 
 def _rows(x: Array) -> Array:

@@ -64,8 +64,9 @@ class Net:
     def shard_size(self) -> int | None:
         """How many samples of a batch run at a time, each such shard on one of our threads; None: the batch as a whole.
 
-        25 where there is a convolution and no layer looks across the batch, as batch normalization does; else None. It
-        changes results in their last bits, as any other order of sums does; the number of threads does not.
+        25 where there is a convolution, and no layer that looks across the batch but by sums over all shards, as batch
+        normalization does; else None. It changes results in their last bits, as any other order of sums does; the
+        number of threads does not.
         """
         return self._shard_size
 

@@ -1,13 +1,14 @@
 """A batch cut into shards, each run forward and backward on a replica of the net, several at once.
 
 How a batch is cut depends on its size alone, not on the number of threads, and the shards' gradients are added in their
-order: so the results do not depend on the number of threads either.
+order: so the results do not depend on the number of threads either. A layer that looks across the batch, as batch
+normalization does, makes its sums over all shards: they wait for each other there, and it sees the whole batch.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from brickgrad.graph import Graph
 from brickgrad.graph.run import Run
 from brickgrad.layers import Array, Layer, Memory
 
-from .threads import run_all
+from .threads import AllReduce, run_all
 
 if TYPE_CHECKING:
     from .net import Net
@@ -30,6 +31,8 @@ def why_whole(graph: Graph) -> str | None:
         if isinstance(part, Graph):
             if any(np.size(value) > 1 for value in part.wiring.constants.values()):
                 return f"{part.title} holds an array as a constant, which may be made for a whole batch"
+        elif part.sums_over_shards:
+            continue
         elif not part.sample_wise:
             return f"{part.title} may look across the batch (its sample_wise is False)"
         elif part.kept:
@@ -48,6 +51,7 @@ class Shards:
     def __init__(self, net: Net, size: int) -> None:
         self.net, self.size = net, size
         self.replicas: list[Net] = []
+        self.meet = any(leaf.sums_over_shards for leaf in net.graph.leaves())
 
     def loss_and_gradient(self, x: Array, t: Array) -> float:
         """The loss of the batch, a mean over its samples; its gradient goes into the net's `grad_vector`."""
@@ -55,12 +59,17 @@ class Shards:
         replicas = self._ready(len(parts))
         seeds = self._draw_seeds()
         weights = [(part.stop - part.start) / len(x) for part in parts]
+        all_reduce = AllReduce(len(parts)) if self.meet else None
         losses = run_all(
             [
-                functools.partial(self._step, twin, x[part], t[part], weight, seeds, number)
+                functools.partial(self._step, twin, x[part], t[part], weight, seeds, all_reduce, number)
                 for number, (twin, part, weight) in enumerate(zip(replicas, parts, weights, strict=True))
-            ]
+            ],
+            all_reduce,
         )
+        for own, other in self._pairs(replicas[0]):
+            for name in own.kept:
+                np.copyto(getattr(own, name), getattr(other, name))
         total = self.net.grad_vector
         np.copyto(total, replicas[0].grad_vector)
         for twin in replicas[1:]:
@@ -88,7 +97,7 @@ class Shards:
         while len(self.replicas) < number:
             self.replicas.append(self.net.replica())
         for twin in self.replicas[:number]:
-            for own, other in zip(_parts(self.net), _parts(twin), strict=True):
+            for own, other in self._pairs(twin):
                 _set_as(own, other)
             if self.net.graph.memory.arrays is None:
                 twin.graph.memory = Memory(wanted=(False, False))
@@ -101,14 +110,26 @@ class Shards:
         held = {id(value): value for leaf in self.net.graph.leaves() for value in _generators(leaf).values()}
         return {key: int(generator.integers(2**63)) for key, generator in held.items()}
 
-    def _step(self, twin: Net, x: Array, t: Array, weight: float, seeds: dict[int, int], number: int) -> float:
+    def _pairs(self, twin: Net) -> Iterator[tuple[Layer, Layer]]:
+        """Each layer and graph of the net, and a replica's own."""
+        return zip(_parts(self.net), _parts(twin), strict=True)
+
+    def _step(
+        self, twin: Net, x: Array, t: Array, weight: float, seeds: dict[int, int], all_reduce: Any, number: int
+    ) -> float:
         """One shard's share of the loss and the gradient, drawn from generators of its own."""
         drawn = {key: np.random.default_rng([seed, number]) for key, seed in seeds.items()}
         for own, other in zip(self.net.graph.leaves(), twin.graph.leaves(), strict=True):
             for attribute, generator in _generators(own).items():
                 vars(other)[attribute] = drawn[id(generator)]
-        loss = twin.graph.forward(x, t)
-        twin.graph.backward(np.asarray(weight, loss.dtype))
+        try:
+            for leaf in twin.graph.leaves():
+                leaf._all_reduce = None if all_reduce is None else functools.partial(all_reduce, number)
+            loss = twin.graph.forward(x, t)
+            twin.graph.backward(np.asarray(weight, loss.dtype))
+        finally:
+            for leaf in twin.graph.leaves():
+                leaf._all_reduce = None
         return float(loss)
 
 
@@ -122,7 +143,9 @@ def _generators(layer: Layer) -> dict[str, np.random.Generator]:
 
 
 def _set_as(own: Layer, other: Layer) -> None:
-    """Give a replica's layer the settings that the net's own has now: its mode, a dropout's ratio and the like."""
+    """Give a replica's layer what the net's own has now: its mode, a dropout's ratio, running statistics and so on."""
+    for name in own.kept:
+        np.copyto(getattr(other, name), getattr(own, name))
     for name, value in vars(own).items():
         if isinstance(value, bool | int | float | str | None) and vars(other).get(name) is not value:
             vars(other)[name] = value

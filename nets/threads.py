@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Barrier, BrokenBarrierError, Semaphore
 from typing import Any, TypeVar
 
 import numpy as np
+
+from brickgrad.layers import Array
 
 T = TypeVar("T")
 
@@ -18,6 +23,7 @@ class _State:
 
     number: int | None = None
     pool: ThreadPoolExecutor | None = None
+    pool_size = 0
     blas: Any = None
 
 
@@ -43,27 +49,74 @@ def set_num_threads(number: int | None) -> None:
     _close()
 
 
-def run_all(tasks: Sequence[Callable[[], T]]) -> list[T]:
+class AllReduce:
+    """The sum of an array over tasks that run at once, for each of them: taken in their order, whoever comes first."""
+
+    def __init__(self, n_tasks: int) -> None:
+        self.parts: list[Any] = [None] * n_tasks
+        self.total: Any = None
+        self.turns = Semaphore()
+        self._barrier = Barrier(n_tasks, action=self._add)
+
+    def __call__(self, number: int, part: Array) -> Array:
+        """Hand in task `number`'s part and wait for those of all others; meanwhile another task may run."""
+        self.parts[number] = part
+        self.turns.release()
+        try:
+            self._barrier.wait()
+        finally:
+            self.turns.acquire()
+        total: Array = self.total  # the next sum is not made before all have come back for it
+        return total
+
+    def _add(self) -> None:
+        self.total = functools.reduce(operator.add, self.parts)
+
+    def give_up(self) -> None:
+        """One task has failed: the others would wait for ever."""
+        self._barrier.abort()
+
+
+def run_all(tasks: Sequence[Callable[[], T]], all_reduce: AllReduce | None = None) -> list[T]:
     """Run the tasks, several at once, and return what they give, in their order; or raise the first one's error.
 
     The matrix library keeps to one thread meanwhile. Where it has several and cannot be told (threadpoolctl is not
-    installed, and no environment variable says 1), the tasks run one after another, and it uses its own.
+    installed, and no environment variable says 1), the tasks run one after another, and it uses its own. Tasks that
+    wait for each other's sums have a thread each, of which as many run at a time as there may be.
     """
-    number = min(get_num_threads(), len(tasks))
     with _one_thread_for_matrices() as alone:
-        if number < 2 or not alone:
+        number = min(get_num_threads(), len(tasks)) if alone else 1
+        if number < 2 and all_reduce is None:
             return [task() for task in tasks]
-        if _State.pool is None:
-            _State.pool = ThreadPoolExecutor(get_num_threads(), "brickgrad")
+        turns = Semaphore(number)
+        if all_reduce is not None:
+            all_reduce.turns = turns
         errors = np.geterr()  # a thread has its own; they start with the defaults
 
         def in_thread(task: Callable[[], T]) -> T:
-            with np.errstate(**errors):
-                return task()
+            with turns, np.errstate(**errors):
+                try:
+                    return task()
+                except BaseException:
+                    if all_reduce is not None:
+                        all_reduce.give_up()
+                    raise
 
-        futures = [_State.pool.submit(in_thread, task) for task in tasks]
+        pool = _pool(get_num_threads() if all_reduce is None else len(tasks))
+        futures = [pool.submit(in_thread, task) for task in tasks]
         wait(futures)
+        failed = [error for future in futures if (error := future.exception()) is not None]
+        for error in sorted(failed, key=lambda error: isinstance(error, BrokenBarrierError)):
+            raise error
         return [future.result() for future in futures]
+
+
+def _pool(size: int) -> ThreadPoolExecutor:
+    """Threads, at least so many."""
+    if _State.pool is None or _State.pool_size < size:
+        _close()
+        _State.pool, _State.pool_size = ThreadPoolExecutor(size, "brickgrad"), size
+    return _State.pool
 
 
 @contextlib.contextmanager

@@ -52,7 +52,7 @@ def test_results_are_the_same_bits_for_any_number_of_threads(workspace):
     found = []
     for number in (1, 2, 4):
         bg.set_num_threads(number)
-        net = conv_net(bg.Dropout(0.5, rng=3))
+        net = conv_net(bg.BatchNormalization(36), bg.Dropout(0.5, rng=3))
         net.shard_size = 3
         optimizer = bg.Adam()
 
@@ -103,28 +103,64 @@ def test_shards_run_on_several_threads_at_once(monkeypatch):
 
 
 def test_which_nets_are_cut_by_themselves():
-    assert bg.SimpleConvNet(rng=0).shard_size == bg.DeepConvNet(rng=0).shard_size == 25
+    assert bg.SimpleConvNet(rng=0).shard_size == bg.DeepConvNet(rng=0).shard_size == bg.ResNet(rng=0).shard_size == 25
     assert bg.TwoLayerNet(4, 3, 2, rng=0).shard_size is None  # too little work
-    assert bg.ResNet(rng=0).shard_size is None  # batch normalization
 
 
 def test_layers_that_look_across_the_batch_are_never_cut():
-    net = conv_net(bg.BatchNormalization(36))
-    assert net.shard_size is None
-    with pytest.raises(ValueError, match=r"cannot be cut: BatchNormalization may look across the batch"):
-        net.shard_size = 4
-    assert net.shard_size is None
-
     class Mine(bg.ReLU):
         def forward(self, x):
             return super().forward(x - x.mean(axis=0))
 
-    assert conv_net(Mine()).shard_size is None
+    net = conv_net(Mine())
+    assert net.shard_size is None
+    with pytest.raises(ValueError, match=r"cannot be cut: Mine may look across the batch"):
+        net.shard_size = 4
+    assert net.shard_size is None
+
+    class Normalization(bg.BatchNormalization):
+        def forward(self, x):
+            return super().forward(x - x.mean(axis=0))
+
+    assert conv_net(Normalization(36)).shard_size is None
     x = bg.Input("x")
     y = bg.Affine(36, 2)(bg.Flatten()(bg.Convolution(1, 1, 3, 3)(x)) + np.ones((11, 36)))
     assert bg.Net(x, y).shard_size is None
     inner = bg.Input("u")
-    assert "BatchNormalization" in why_whole(bg.Graph(inner, bg.Graph(inner, bg.BatchNormalization(3)(inner))(inner)))
+    assert "Softmax" in why_whole(bg.Graph(inner, bg.Graph(inner, bg.Softmax(0)(inner))(inner)))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 10])
+def test_batch_normalization_in_shards_sees_the_whole_batch(size):
+    def normed(shard_size):
+        net = bg.Sequential(
+            bg.Convolution(4, 1, 3, 3, rng=0), bg.BatchNormalization(4), bg.ReLU(), bg.Flatten(), bg.Affine(8, rng=1),
+            bg.BatchNormalization(8), bg.ReLU(), bg.Affine(3, rng=2), input_shape=(1, 8, 8),
+        ).replica(np.float64)  # fmt: skip
+        net.shard_size = shard_size
+        return net
+
+    net, whole = normed(size), normed(None)
+    for _ in range(2):  # the second step begins with what the first has left
+        (loss, grad), (expected, expected_grad) = step(net, X.astype(float)), step(whole, X.astype(float))
+        assert loss == pytest.approx(expected, rel=1e-13)
+        np.testing.assert_allclose(grad, expected_grad, rtol=1e-11, atol=1e-14)  # differences of nearly equal sums
+        for name, value in whole.snapshot().items():
+            np.testing.assert_allclose(net.snapshot()[name], value, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(net.predict(X.astype(float)), whole.predict(X.astype(float)), rtol=1e-12)
+
+
+def test_an_error_in_one_of_the_shards_that_wait_for_each_other_ends_them_all():
+    net = conv_net(bg.BatchNormalization(36))
+    net.shard_size = 3
+    before = {name: value.copy() for name, value in net.snapshot().items()}
+    for number in (1, 3):
+        bg.set_num_threads(number)
+        labels = np.where(np.arange(11) == 7, 9, T)
+        with pytest.raises(ValueError, match="labels"):
+            net.loss_and_gradient(X, labels)
+        for name, value in net.snapshot().items():
+            assert value.tobytes() == before[name].tobytes(), name
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, True, "all"])
