@@ -1,5 +1,6 @@
 """Runs that stop and go on: the same bytes and the same history as if they had never stopped."""
 
+import functools
 import os
 import random
 import signal
@@ -88,6 +89,14 @@ def outcome(trainer):
     return trainer.net.vector.tobytes(), {k: v.tobytes() for k, v in trainer.net.snapshot().items()}, str(history)
 
 
+@functools.cache
+def outcome_of_whole_run(kind):
+    whole = make(kind)
+    whole.fit(X, T, X, T)
+    assert len(whole.history.losses) > 14
+    return outcome(whole)
+
+
 def resumed(kind, folder, **checkpoint):
     trainer = make(kind, folder, stop=10**9, **checkpoint)
     trainer.resume(folder)
@@ -98,13 +107,10 @@ def resumed(kind, folder, **checkpoint):
 @pytest.mark.parametrize("kind", RUNS)
 @pytest.mark.parametrize("stop", [1, 4, 6, 7, 13])
 def test_a_run_that_stopped_at_any_batch_ends_as_if_it_had_not(kind, stop, tmp_path):
-    whole = make(kind)
-    whole.fit(X, T, X, T)
-    assert len(whole.history.losses) > 14
     broken = make(kind, tmp_path, stop, every_batches=1)
     with pytest.raises(StoppedError):
         broken.fit(X, T, X, T)
-    assert outcome(resumed(kind, tmp_path, every_batches=1)) == outcome(whole)
+    assert outcome(resumed(kind, tmp_path, every_batches=1)) == outcome_of_whole_run(kind)
 
 
 def test_a_run_that_stops_again_and_again_ends_as_if_it_had_not(tmp_path):
@@ -338,8 +344,13 @@ rng = np.random.default_rng(0)
 x = rng.normal(size=(300, 20)).astype(np.float32)
 t = rng.integers(0, 3, 300)
 net = bg.MultiLayerNet(20, [30, 30], 3, dropout_ratio=0.2, use_batchnorm=True, rng=0)
-checkpoint = bg.Checkpoint(sys.argv[1], every_batches=int(sys.argv[2]))
-trainer = bg.Trainer(net, bg.Adam(), batch_size=10, epochs=int(sys.argv[3]), callbacks=checkpoint, progress=False)
+class Wait(bg.Callback):
+    def on_batch(self, trainer):
+        if len(trainer.history.losses) == int(sys.argv[4]):
+            print("waits", flush=True)
+            sys.stdin.readline()
+callbacks = [bg.Checkpoint(sys.argv[1], every_batches=int(sys.argv[2])), Wait()]
+trainer = bg.Trainer(net, bg.Adam(), batch_size=10, epochs=int(sys.argv[3]), callbacks=callbacks, progress=False)
 try:
     trainer.resume(sys.argv[1])
 except FileNotFoundError:
@@ -350,9 +361,10 @@ print(hashlib.sha256(net.vector.tobytes()).hexdigest(), sum(history.losses), len
 """
 
 
-def start(folder, every, epochs):
-    command = [sys.executable, "-c", SCRIPT, str(folder), str(every), str(epochs)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(folder, every, epochs, waits_at=0):
+    command = [sys.executable, "-c", SCRIPT, *map(str, (folder, every, epochs, waits_at))]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    process = subprocess.Popen(command, text=True, **pipes)
     assert process.stdout.readline() == "ready\n", process.stderr.read()
     return process
 
@@ -381,15 +393,15 @@ def test_a_run_that_is_killed_at_random_points_ends_as_if_it_had_not(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="interrupts by POSIX signals")
 def test_ctrl_c_finishes_the_batch_saves_and_says_how_to_go_on(tmp_path):
-    expected = start(tmp_path / "whole", 10**6, 40).communicate()[0]
-    process = start(tmp_path / "cut", 10**6, 40)
-    time.sleep(0.3)
+    expected = start(tmp_path / "whole", 10**6, 12).communicate()[0]
+    process = start(tmp_path / "cut", 10**6, 12, waits_at=100)
+    assert process.stdout.readline() == "waits\n"
     process.send_signal(signal.SIGINT)
-    out, error = process.communicate()
+    out, error = process.communicate("go on\n")
     assert "KeyboardInterrupt" in error
     assert out == ""
     assert list((tmp_path / "cut").glob("*.safetensors"))
-    assert start(tmp_path / "cut", 10**6, 40).communicate()[0] == expected
+    assert start(tmp_path / "cut", 10**6, 12).communicate()[0] == expected
 
 
 @pytest.fixture
