@@ -43,6 +43,18 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """The SHA-256 of the small set's files, which stand in the place of those that ship."""
+    put(tmp_path, small_set(), [f"{name}.gz" for name in NAMES])
+    digests = {
+        name: hashlib.sha256(gzip.decompress((tmp_path / f"{name}.gz").read_bytes())).hexdigest() for name in NAMES
+    }
+    monkeypatch.setattr(mnist, "_DATA", tmp_path)
+    monkeypatch.setattr(mnist, "_DIGESTS", digests)
+    return digests
+
+
 # ---- MNIST
 
 
@@ -80,7 +92,7 @@ def test_load_mnist_arguments_stand_in_the_order_normalize_flatten_one_hot(loade
 
 
 @pytest.mark.parametrize("options", [{}, {"normalize": False}, {"flatten": False}, {"one_hot_label": True}])
-def test_load_mnist_arrays_are_fresh_and_may_be_changed(options):
+def test_load_mnist_arrays_are_fresh_and_may_be_changed(options, shipped):
     first = load_mnist(**options)
     kept = [array[:3].copy() for split in first for array in split]
     for split in first:
@@ -105,13 +117,7 @@ def test_load_mnist_files_are_the_ones_that_notice_lists():
 
 
 @pytest.mark.parametrize("changed", NAMES)
-def test_load_mnist_changed_data_names_file_digests_and_remedy(tmp_path, monkeypatch, changed):
-    put(tmp_path, small_set(), [f"{name}.gz" for name in NAMES])
-    digests = {
-        name: hashlib.sha256(gzip.decompress((tmp_path / f"{name}.gz").read_bytes())).hexdigest() for name in NAMES
-    }
-    monkeypatch.setattr(mnist, "_DATA", tmp_path)
-    monkeypatch.setattr(mnist, "_DIGESTS", digests)
+def test_load_mnist_changed_data_names_file_digests_and_remedy(tmp_path, shipped, changed):
     assert load_mnist()[0][0].shape == (5, 6)
 
     array = read_idx(tmp_path / f"{changed}.gz")
@@ -122,7 +128,7 @@ def test_load_mnist_changed_data_names_file_digests_and_remedy(tmp_path, monkeyp
         load_mnist()
     message = str(caught.value)
     assert message.startswith(
-        f"load_mnist: {tmp_path / changed}.gz must have SHA-256 {digests[changed]}; it has {found}."
+        f"load_mnist: {tmp_path / changed}.gz must have SHA-256 {shipped[changed]}; it has {found}."
     )
     assert message.endswith("Reinstall brickgrad to mend it: pip install --force-reinstall --no-deps brickgrad")
 

@@ -51,13 +51,19 @@ def test_docstrings_examples_give_what_they_say(name):
     assert results.failed == 0
 
 
-def imported_parts(file, when_called):
+def imports_of(file):
+    """The file's import statements, and which of them stand within a function."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = list(ast.walk(tree))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    late = {id(node) for function in functions for node in ast.walk(function)}
+    return [(node, id(node) in late) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def imported_parts(file, imports, when_called):
     """The parts of the package that a file imports: within its functions, or outside them."""
     here = file.parent.name
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    late = {id(node) for function in functions for node in ast.walk(function)}
-    for node in ast.walk(tree):
+    for node, late in imports:
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -68,16 +74,17 @@ def imported_parts(file, when_called):
             if base == "brickgrad":
                 names = [f"brickgrad.{alias.name}" for alias in node.names]
         for name in names:
-            if name.split(".")[0] == "brickgrad" and (id(node) in late) == when_called:
+            if name.split(".")[0] == "brickgrad" and late == when_called:
                 yield name.split(".")[1] if "." in name else "brickgrad"
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_imports_run_one_way(part):
     for file in (ROOT / part).glob("*.py"):
-        assert set(imported_parts(file, when_called=False)) - {part} <= MAY_IMPORT[part], file.name
+        imports = imports_of(file)
+        assert set(imported_parts(file, imports, when_called=False)) - {part} <= MAY_IMPORT[part], file.name
         late = MAY_IMPORT[part] | MAY_IMPORT_WHEN_CALLED.get(part, set())
-        assert set(imported_parts(file, when_called=True)) - {part} <= late, file.name
+        assert set(imported_parts(file, imports, when_called=True)) - {part} <= late, file.name
 
 
 @pytest.mark.parametrize("name", ["brickgrad", *(f"brickgrad.{part}" for part in PARTS)])
