@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 # One BLAS thread for each worker, set before anything imports NumPy: with pytest -n auto every worker would else start
 # as many threads as there are cores, and they would spend their time waiting for each other.
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -12,3 +14,15 @@ from hypothesis import settings  # noqa: E402
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("brickgrad", deadline=None)
 settings.load_profile("brickgrad")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """With -n and no --dist, an idle worker takes over half of what another has left: slow tests hold nobody up."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
+def pytest_collection_modifyitems(items):
+    """The slow tests first, so that no worker ends with one while the others have nothing left."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
