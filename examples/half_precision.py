@@ -24,8 +24,12 @@ def precisions(net, x):
 def main(argv=None):
     parser = common.parser(__doc__)
     common.add_training(parser)
+    parser.add_argument(
+        "--digits", type=common.whole(1), default=10_000, metavar="N", help="test digits to tell (default: %(default)s)"
+    )
     arguments = parser.parse_args(argv)
     net, (x, t) = common.train_convolution(arguments)
+    x, t = x[: arguments.digits], t[: arguments.digits]
     answers = {}
     for name, one, images in (("float32", net, x), ("float16", net.replica(np.float16), x.astype(np.float16))):
         scores = one.predict(images, batch_size=100)

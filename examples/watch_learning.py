@@ -24,11 +24,9 @@ CASES = {
 }
 
 
-def watched(case, arguments):
+def watched(case, x, t, arguments):
     """Train the case's net, also one that breaks off; return the Watch."""
     activation, std, hidden, lr = CASES[case]
-    (x, t), _ = bg.load_mnist()
-    x, t = x[: arguments.limit], t[: arguments.limit]
     net = bg.MultiLayerNet(784, hidden, 10, activation, std, rng=arguments.seed)
     watch = bg.Watch(every=arguments.every)
     trainer = bg.Trainer(
@@ -53,8 +51,10 @@ def main(argv=None):
     made.add_argument("--every", type=common.whole(1), default=10, metavar="N", help="steps to a look (default: 10)")
     arguments = made.parse_args(argv)
     common.pyplot(arguments)
+    (x, t), _ = bg.load_mnist()
+    x, t = x[: arguments.limit], t[: arguments.limit]
     for case in CASES if arguments.case == "all" else [arguments.case]:
-        watch = watched(case, arguments)
+        watch = watched(case, x, t, arguments)
         print(f"--- {case}")
         print(watch)
         common.save(watch.plot(), arguments, f"watch_{case}.png")
