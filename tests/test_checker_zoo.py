@@ -15,7 +15,7 @@ import zoo
 
 SMALL = [fault for fault in zoo.FAULTS if fault.family != "size"]
 LARGE = [fault for fault in zoo.FAULTS if fault.family == "size"]
-FULL = bool(os.environ.get("FULL"))  # the large ones, which take seconds each, at a second seed too
+FULL = bool(os.environ.get("FULL"))  # every fault at a second seed, not a quarter of the small ones; ties at 40 seeds
 # The faults whose guess is none, or another: the report still names brick and gradient.
 UNGUESSED = {
     "one of two stretched axes summed",
@@ -59,7 +59,7 @@ def test_planted_fault_is_caught_named_and_guessed(fault):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", zoo.FAULTS if FULL else SMALL, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", zoo.FAULTS if FULL else SMALL[::4], ids=lambda fault: fault.name)
 def test_planted_fault_is_caught_at_another_seed(fault):
     assert_caught(fault, seed=1)
 
@@ -78,7 +78,7 @@ def test_healthy_twin_of_a_fault_passes(fault):
 
 @pytest.mark.parametrize("case", [case for case in zoo.CORRECT if "ties" in case.name], ids=lambda case: case.name)
 def test_ties_pass_at_any_seed(case):
-    for seed in (107375, *range(40)):
+    for seed in (107375, *range(40 if FULL else 10)):
         subject, inputs = case.make(seed)
         assert bg.gradcheck(subject, *inputs, rng=seed).passed, seed
 
