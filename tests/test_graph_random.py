@@ -1,6 +1,6 @@
-"""Random graphs of 2 to 40 bricks against reverse mode on a tape: fan-out, sharing, nesting, several outputs.
+"""Random graphs of 2 to 40 nodes against reverse mode on a tape: fan-out, sharing, nesting, outputs, broadcasting.
 
-GRAPHS=10000 in the environment takes so many.
+GRAPHS=10000 in the environment takes so many; with -s it is told what they were.
 """
 
 import os
@@ -9,153 +9,122 @@ from collections import Counter
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reverse_reference import Tape
+from random_graphs import JOINS, draw, in_brickgrad, layers, on_tape
 
 import brickgrad as bg
 
 N = int(os.environ.get("GRAPHS", "150"))
-SHAPES = [(), (3,), (2, 1), (2, 3)]
-seen = Counter()
 
 
-def draw_spec(rng, n_calls, fan_out):
-    """Shapes of inputs, and calls (operation, node, node); hubs make some nodes be read up to `fan_out` times."""
-    shapes = [SHAPES[rng.integers(4)] for _ in range(rng.integers(1, 4))] + [(2, 3)]
-    known, calls = list(shapes), []
-    reads = Counter()
+def many(count, largest):
+    """Run a function on `count` random wirings and what it was drawn from; every size and fan-out is as likely."""
 
-    def pick(wanted=None):
-        fitting = [k for k, shape in enumerate(known) if wanted in (None, shape) and reads[k] < fan_out]
-        hubs = [k for k in fitting if reads[k] > 1]
-        chosen = int(rng.choice(hubs if hubs and rng.random() < 0.5 else fitting)) if fitting else None
-        if chosen is not None:
-            reads[chosen] += 1
-        return chosen
+    def run(check):
+        @settings(max_examples=count, suppress_health_check=list(HealthCheck))
+        @given(seed=st.integers(0, 2**32 - 1))
+        def drawn(seed):
+            rng = np.random.default_rng(seed)
+            wiring = draw(rng, int(rng.integers(2, largest + 1)), int(rng.integers(1, 9)))
+            check(wiring, rng)
+            seen.add(wiring)
 
-    for _ in range(n_calls):
-        operation = rng.choice(["add", "sub", "mul", "tanh", "affine", "other", "nest", "deep", "split"])
-        i = pick((2, 3) if operation in ("affine", "other", "nest", "deep", "split") else None)
-        if i is None:
-            operation, i = "tanh", pick()
-        j = pick() if operation in ("add", "sub", "mul") else i
-        i, j = (0 if k is None else k for k in (i, j))
-        calls.append((operation, i, j))
-        known.append(np.broadcast_shapes(known[i], known[j]) if operation in ("add", "sub", "mul") else known[i])
-        if operation == "split":
-            known[-1:] = [(2, 1)] * 3
-    return shapes, calls, known
+        seen = Seen()
+        drawn()
+        return seen
+
+    return run
 
 
-def layers():
-    """Bricks that stand at many nodes: two affine ones, of which the second stands in the inner graphs as well."""
-    affine, other, tanh = bg.Affine(3, 3, rng=0, dtype=np.float64), bg.Affine(3, 3, rng=1, dtype=np.float64), bg.Tanh()
-    u, v = bg.Input("u"), bg.Input("v")
-    nest = bg.Graph(u, tanh(other(u)) + u)
-    deep = bg.Graph(v, nest(nest(v)) - other(v))
-    return {"affine": affine, "other": other, "tanh": tanh, "nest": nest, "deep": deep}
+class Seen:
+    """What random graphs were like."""
 
+    def __init__(self):
+        self.graphs, self.with_, self.nodes, self.fan_outs = 0, Counter(), Counter(), Counter()
 
-def on_tape(spec, inputs, params):
-    """The values of all nodes, their numbers on a tape, and the numbers of the parameters."""
-    _, calls, _ = spec
-    tape = Tape()
-    nodes = [tape.new(x) for x in inputs]
-    own = {name: tape.new(value) for name, value in params.items()}
-
-    def affine(i, name):
-        return tape.affine(i, own[f"{name}.W"], own[f"{name}.b"])
-
-    def nest(i):
-        return tape.add(tape.tanh(affine(i, "other")), i)
-
-    for operation, i, j in calls:
-        a, b = nodes[i], nodes[j]
-        if operation in ("add", "sub", "mul"):
-            nodes.append(getattr(tape, operation)(a, b))
-        elif operation == "split":
-            nodes += tape.columns(a)
-        else:
-            make = {
-                "tanh": tape.tanh,
-                "affine": lambda i: affine(i, "affine"),
-                "other": lambda i: affine(i, "other"),
-                "nest": nest,
-                "deep": lambda i: tape.sub(nest(nest(i)), affine(i, "other")),
+    def add(self, wiring):
+        """Count one in."""
+        self.graphs += 1
+        self.nodes[wiring.nodes] += 1
+        inside = list(wiring.walk())
+        calls = [(operation, read, every) for every in inside for operation, read, _ in every.calls]
+        operations = Counter(operation for operation, *_ in calls)
+        graphs = Counter(id(every) for every in inside[1:])
+        self.fan_outs[max(max(every.reads.values()) for every in inside)] += 1
+        self.with_ += Counter(
+            {
+                "a layer at several nodes": max(operations["affine"], operations["other"]) > 1,
+                "a graph inside": len(inside) > 1,
+                "a graph in a graph inside": any(
+                    inner is not None and any(deep is not None for *_, deep in inner.calls)
+                    for *_, inner in wiring.calls
+                ),
+                "a graph at several nodes": max(graphs.values(), default=0) > 1,
+                "several outputs": len(wiring.outputs) > 1,
+                "a layer with several outputs": operations["split"] > 0,
+                "broadcasting": any(
+                    operation in JOINS and len({every.known[k] for k in read}) > 1 for operation, read, every in calls
+                ),
+                "a value joined with itself": any(len(read) > len(set(read)) for _, read, _ in calls),
             }
-            nodes.append(make[operation](a))
-    return tape, nodes, own
+        )
+
+    def __str__(self):
+        fan_outs = ", ".join(f"{most}: {count}" for most, count in sorted(self.fan_outs.items()))
+        return "\n".join(
+            [
+                f"{self.graphs} random graphs of {min(self.nodes)} to {max(self.nodes)} nodes",
+                f"most readers of a value: {fan_outs}",
+                *(f"with {what}: {count}" for what, count in self.with_.items()),
+            ]
+        )
 
 
-def in_brickgrad(spec, order):
-    """The same graph's inputs and nodes, its calls made in an order that only respects what each one needs."""
-    shapes, calls, _ = spec
-    bricks = layers()
-    xs = [bg.Input(f"x{k}") for k in range(len(shapes))]
-    nodes, firsts, count = dict(enumerate(xs)), [], len(xs)
-    for operation, _, _ in calls:
-        firsts.append(count)
-        count += 3 if operation == "split" else 1
-    todo = list(order)
-    while todo:
-        k = next(k for k in todo if calls[k][1] in nodes and calls[k][2] in nodes)
-        todo.remove(k)
-        operation, i, j = calls[k]
-        a, b = nodes[i], nodes[j]
-        if operation == "split":
-            nodes |= zip(range(firsts[k], firsts[k] + 3), bg.Split(3)(a), strict=True)
-        elif operation in bricks:
-            nodes[firsts[k]] = bricks[operation](a)
-        else:
-            nodes[firsts[k]] = {"add": bg.Add, "sub": bg.Sub, "mul": bg.Mul}[operation]()(a, b)
-    return xs, nodes, bricks
+def test_random_graphs_are_all_that_they_are_said_to_be():
+    seen = Seen()
+    for seed in range(390):
+        rng = np.random.default_rng(seed)
+        seen.add(draw(rng, 2 + seed % 39, 1 + seed % 8))
+    assert sorted(seen.nodes) == list(range(2, 41))
+    assert sorted(seen.fan_outs) == list(range(1, 9))
+    assert len(seen.with_) == 8
+    assert min(seen.with_.values()) > 390 / 5, seen
+    assert min(seen.fan_outs.values()) > 390 / 20, seen
 
 
-@settings(max_examples=N, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 2**32 - 1), st.integers(1, 38), st.integers(1, 8))
-def test_random_graph_gives_the_tapes_values_and_gradients_in_any_order_of_making(seed, n_calls, fan_out):
-    rng = np.random.default_rng(seed)
-    spec = draw_spec(rng, n_calls, fan_out)
-    shapes, calls, known = spec
-    inputs = [rng.normal(size=shape) for shape in shapes]
-    read = {k for _, i, j in calls for k in (i, j)}
-    outputs = [k for k in range(len(known)) if k not in read]
-    outputs += [int(k) for k in rng.choice(len(known), rng.integers(0, 3))]
-    d_outputs = [rng.normal(size=known[k]) for k in outputs]
-    params = {f"{name}.{key}": layers()[name].params[key] for name in ("affine", "other") for key in ("W", "b")}
-    tape, nodes, own = on_tape(spec, inputs, params)
-    expected = tape.gradients([(nodes[k], dy) for k, dy in zip(outputs, d_outputs, strict=True)])
+def test_random_graph_gives_the_tapes_values_and_gradients_in_any_order_of_making():
+    print(f"\nagainst the tape, in two orders of making: {many(N, 40)(check_against_tape)}")
+
+
+def check_against_tape(wiring, rng):
+    """Values and gradients as on the tape, in whatever order the nodes are made: the same bits."""
+    inputs = [rng.normal(size=shape) for shape in wiring.shapes]
+    d_outputs = [rng.normal(size=wiring.known[k]) for k in wiring.outputs]
+    params = {f"{name}.{key}": layer.params[key] for name, layer in layers().items() for key in ("W", "b")}
+    tape, numbers, own = on_tape(wiring, inputs, params)
+    expected = tape.gradients([(numbers[k], dy) for k, dy in zip(wiring.outputs, d_outputs, strict=True)])
+    atol = 1e-12 * (max(float(np.abs(gradient).max()) for gradient in expected) + 1)
     found = []
-    for order in (range(len(calls)), rng.permutation(len(calls))):
-        xs, made, bricks = in_brickgrad(spec, order)
-        graph = bg.Graph(xs, [made[k] for k in outputs])
-        values = graph.forward(*inputs)
-        dxs = graph.backward(*d_outputs)
+    for order, keep in ((None, True), (rng, bool(rng.integers(2)))):
+        bricks = layers()
+        graph = in_brickgrad(wiring, bricks, order, keep)
+        values, dxs = graph.forward(*inputs), graph.backward(*d_outputs)
         dxs = dxs if isinstance(dxs, tuple) else (dxs,)
-        for k, value in zip(outputs, values, strict=True):
-            np.testing.assert_allclose(value, tape.values[nodes[k]], rtol=1e-10, atol=1e-10)
-        scale = max(float(np.abs(gradient).max()) for gradient in expected if gradient.size) + 1
-        for number, dx in enumerate(dxs):
-            np.testing.assert_allclose(dx, expected[number], rtol=1e-10, atol=1e-12 * scale)
+        for k, value in zip(wiring.outputs, values, strict=True):
+            np.testing.assert_allclose(value, tape.values[numbers[k]], rtol=1e-10, atol=1e-10)
+        for number, dx in zip(numbers, dxs, strict=False):
+            np.testing.assert_allclose(dx, expected[number], rtol=1e-10, atol=atol)
         used = {id(leaf) for leaf in graph.leaves()}
-        for name in ("affine", "other"):
-            if id(bricks[name]) in used:
-                for key in ("W", "b"):
-                    gradient = expected[own[f"{name}.{key}"]]
-                    np.testing.assert_allclose(bricks[name].grads[key], gradient, rtol=1e-10, atol=1e-12 * scale)
+        for name in own:
+            brick, key = bricks[name.split(".")[0]], name.split(".")[1]
+            if id(brick) in used:
+                np.testing.assert_allclose(brick.grads[key], expected[own[name]], rtol=1e-10, atol=atol)
         found.append([np.asarray(array).tobytes() for array in (*values, *dxs)])
     assert found[0] == found[1]
-    seen["graphs"] += 1
-    seen["bricks"] += len(calls)
-    seen["most read"] = max(seen["most read"], max(Counter(k for _, i, j in calls for k in {i, j}).values()))
 
 
-@settings(max_examples=max(N // 20, 5), deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 2**32 - 1), st.integers(1, 12))
-def test_random_graph_passes_the_gradient_checker(seed, n_calls):
-    rng = np.random.default_rng(seed)
-    spec = draw_spec(rng, n_calls, 8)
-    shapes, calls, known = spec
-    xs, made, _ = in_brickgrad(spec, range(len(calls)))
-    read = {k for _, i, j in calls for k in (i, j)}
-    graph = bg.Graph(xs, [made[k] for k in range(len(known)) if k not in read])
-    bg.gradcheck(graph, *(rng.normal(size=shape) for shape in shapes), rng=seed).raise_if_bad()
+def test_random_graph_passes_the_gradient_checker():
+    def check(wiring, rng):
+        graph = in_brickgrad(wiring, layers())
+        bg.gradcheck(graph, *(rng.normal(size=shape) for shape in wiring.shapes), rng=0).raise_if_bad()
+
+    print(f"\nby the gradient checker: {many(max(N // 20, 5), 14)(check)}")
