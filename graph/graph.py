@@ -15,7 +15,7 @@ from brickgrad.layers import Array, ArrayDict, Layer, Memory
 
 from .cut import cut
 from .node import Input, Node
-from .run import Run, SharedTotals, Sums
+from .run import Kept, Plan, Run, SharedTotals, Sums
 from .shapes import infer_shapes, unsized_again_after_errors
 from .summary import table
 from .turns import Proven, take_turn
@@ -68,7 +68,7 @@ class Graph(Layer):
         self.input_names = tuple(x.name for x in self.inputs)
         self.arity = (len(self.inputs), len(self.inputs))
         self.integer_inputs = tuple(x.name for x in self.inputs if x.takes_integers)
-        self._plans: dict[Any, list[bool]] = {}
+        self._plans: dict[Any, Plan] = {}
         self._proven = Proven(self.wiring.steps)
         with unsized_again_after_errors(self):
             self.shapes = infer_shapes(self.title, self.wiring, self.inputs)
@@ -110,43 +110,38 @@ class Graph(Layer):
     def backward(self, *d_outputs: Array) -> Any:
         """Run the layers' backward in reverse order; return the inputs' gradients and fill the layers' `grads`."""
         run = self._last_run()
-        needed = self._plan(self.memory.wanted)
+        plan = self._plan(self.memory.wanted)
         grads = Sums(self.wiring.n_slots)
         for slot, dy in zip(self.wiring.outputs, d_outputs, strict=True):
             if dy.dtype.kind == "f":
                 grads.add(slot, dy.copy())
         totals = SharedTotals()
-        run.handed = [None] * len(self.wiring.steps) if self.keep else None
-        run.own = [{} for _ in self.wiring.steps] if self.keep else None
-        for index in reversed(range(len(self.wiring.steps))):
-            step = self.wiring.steps[index]
-            if not any(needed[slot] for slot in step.writes):
-                continue
-            handed = self._step_back(step, run.memories[index], grads, needed)
-            if run.handed is not None and run.own is not None:
-                run.handed[index] = handed
-                if not isinstance(step.layer, Graph):
-                    run.own[index] = {key: gradient.copy() for key, gradient in step.layer.grads.items()}
+        kept = Kept(len(self.wiring.steps)) if self.keep else None
+        for index, step, wanted in plan.turns:
+            handed = self._step_back(step, run.memories[index], grads, wanted)
+            if kept is not None:
+                kept.add(index, step.layer, handed)
             if step.shared:
                 totals.add(step.layer)
         totals.write()
-        run.grads = grads.sums if self.keep else None
-        results = tuple(grads.sums[slot] if needed[slot] else None for slot in self.wiring.inputs)
+        run.keep(kept, grads)
+        results = tuple([grads.sums[slot] if plan.needed[slot] else None for slot in self.wiring.inputs])
         return results if len(results) > 1 else results[0]
 
-    def _step_back(self, step: Step, memory: Memory, grads: Sums, needed: list[bool]) -> tuple[Any, ...]:
+    def _step_back(self, step: Step, memory: Memory, grads: Sums, wanted: tuple[bool, ...]) -> tuple[Any, ...]:
         """One layer's backward: take the gradients of what it wrote, hand on those of what it read, and return them."""
         assert memory.outputs is not None
-        dys = [
-            np.zeros(*spec) if (dy := grads.sums[slot]) is None else dy
-            for slot, spec in zip(step.writes, memory.outputs, strict=True)
-        ]
+        dys = [grads.sums[slot] for slot in step.writes]
+        for place, (dy, spec) in enumerate(zip(dys, memory.outputs, strict=True)):
+            if dy is None:  # an output that nothing reads
+                dys[place] = np.zeros(*spec)
         if not self.keep:
             for slot in step.writes:
                 grads.sums[slot] = None
-        memory.wanted = tuple([needed[slot] for slot in step.reads])
-        results = take_turn(self, step, memory, step.layer.backward, dys)
-        handed = tuple([dx if needed[slot] else None for slot, dx in zip(step.reads, results, strict=True)])
+        memory.wanted = wanted
+        handed: tuple[Any, ...] = take_turn(self, step, memory, step.layer.backward, dys)
+        if not all(wanted):
+            handed = tuple([dx if want else None for dx, want in zip(handed, wanted, strict=True)])
         for slot, dx in zip(step.reads, handed, strict=True):
             if dx is not None:
                 grads.add(slot, dx)
@@ -174,18 +169,14 @@ class Graph(Layer):
             memories.extend(Memory(arrays={}) for _ in self.wiring.steps)
         return memories
 
-    def _plan(self, wanted: tuple[bool, ...] | None) -> list[bool]:
-        """For each slot whether its gradient is needed: for an input's sake, or for parameters before it."""
+    def _plan(self, wanted: tuple[bool, ...] | None) -> Plan:
+        """The way back for a caller who wants these inputs' gradients."""
         key = wanted, *[x.grad for x in self.inputs]
         if key not in self._plans:
             needed = [False] * self.wiring.n_slots
             for index, slot in enumerate(self.wiring.inputs):
                 needed[slot] = self.wants(index)
-            for step in self.wiring.steps:
-                learns = any(leaf.params for leaf in step.layer.leaves())
-                for slot in step.writes:
-                    needed[slot] = learns or any(needed[read] for read in step.reads)
-            self._plans[key] = needed
+            self._plans[key] = Plan.make(self.wiring.steps, needed)
         return self._plans[key]
 
     def wants(self, index: int) -> bool:
@@ -339,7 +330,8 @@ class Graph(Layer):
 
     def leaves(self) -> list[Layer]:
         """All layers in it that are no graphs, each once."""
-        return [leaf for _, leaf in self.named_leaves()]
+        inside = [leaf for step in self.wiring.steps for leaf in step.layer.leaves()]
+        return list({id(leaf): leaf for leaf in inside}.values())
 
     def parts(self) -> list[Layer]:
         """Itself, its layers, and the graphs inside with theirs, each once."""

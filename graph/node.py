@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import weakref
@@ -26,6 +27,7 @@ class Node:
     """
 
     __array_ufunc__ = None  # so that `array * node` asks the node, and not NumPy, what to do
+    __slots__ = ("__weakref__", "_readers", "call", "is_output", "where")
 
     def __init__(self, call: Call | None, where: str) -> None:
         self.call = call
@@ -98,6 +100,8 @@ class Node:
 class Call:
     """One use of a layer: which nodes go in, which come out, and where it was written."""
 
+    __slots__ = ("__weakref__", "inputs", "layer", "outputs", "where")
+
     def __init__(self, layer: Layer, inputs: Sequence[Node], where: str) -> None:
         fewest, most = layer.arity
         if not fewest <= len(inputs) <= most:
@@ -109,7 +113,7 @@ class Call:
         self.inputs = tuple(inputs)
         for node in self.inputs:
             node._readers.append(weakref.ref(self))
-        self.outputs = tuple(Node(self, where) for _ in range(layer.n_outputs))
+        self.outputs = tuple([Node(self, where) for _ in range(layer.n_outputs)])
         self.where = where
 
 
@@ -173,6 +177,11 @@ class Constant(Node):
 def _where() -> str:
     """The file and line, outside the library, that is making a node."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "brickgrad":
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("brickgrad."):
         frame = frame.f_back
-    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return f"{_file_name(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+@functools.cache
+def _file_name(path: str) -> str:
+    return os.path.basename(path)

@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from brickgrad.layers import Array, ArrayDict, Layer, Memory
+
+from .wiring import Step
+
+
+@dataclass(slots=True)
+class Plan:
+    """The way back: for each slot whether its gradient is needed, and the steps that it leads through, last first.
+
+    A turn is a step's place among the steps, the step, and which of the slots it reads need a gradient.
+    """
+
+    needed: list[bool]
+    turns: list[tuple[int, Step, tuple[bool, ...]]]
+
+    @classmethod
+    def make(cls, steps: Sequence[Step], needed: list[bool]) -> Plan:
+        """Go on from what is needed of the inputs: what parameters or a needed gradient stand before is needed too."""
+        for step in steps:
+            if any(needed[slot] for slot in step.reads) or any(leaf.params for leaf in step.layer.leaves()):
+                for slot in step.writes:
+                    needed[slot] = True
+        turns = [
+            (index, step, tuple([needed[slot] for slot in step.reads]))
+            for index, step in enumerate(steps)
+            if needed[step.writes[0]]
+        ]
+        return cls(needed, turns[::-1])
 
 
 class Run:
@@ -22,6 +51,30 @@ class Run:
         self.handed: list[Any] | None = None
         self.own: list[dict[str, Array]] | None = None
         self.overwritten = False
+
+    def let_go(self) -> None:
+        """Drop what is kept only to be looked at; backward can still run."""
+        self.values = self.grads = self.handed = self.own = None
+
+    def keep(self, kept: Kept | None, grads: Sums) -> None:
+        """Take what a backward that came to its end leaves to be looked at; None: nothing."""
+        self.grads = None if kept is None else grads.sums
+        self.handed = None if kept is None else kept.handed
+        self.own = None if kept is None else kept.own
+
+
+class Kept:
+    """For each step what its backward handed to each of its inputs, and copies of the gradients of its parameters."""
+
+    def __init__(self, n_steps: int) -> None:
+        self.handed: list[Any] = [None] * n_steps
+        self.own: list[dict[str, Array]] = [{}] * n_steps
+
+    def add(self, index: int, layer: Layer, handed: tuple[Any, ...]) -> None:
+        """Note what a step handed back. A graph has no parameters of its own: it keeps those of its layers itself."""
+        self.handed[index] = handed
+        if layer._grads:
+            self.own[index] = {key: gradient.copy() for key, gradient in layer._grads.items()}
 
 
 class Sums:

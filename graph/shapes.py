@@ -21,7 +21,7 @@ def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tu
 
     This sizes the lazily sized layers, and finds what does not fit before any data comes.
     """
-    precision = _precision(wiring)
+    precision = _precision(wiring) if any(x.shape is not None for x in inputs) else None
     given = [
         None if x.shape is None else np.zeros((0, *x.shape), x.dtype if x.takes_integers else precision) for x in inputs
     ]

@@ -13,7 +13,7 @@ from brickgrad.layers import Layer
 from .node import Call, Constant, Input, Node
 
 
-@dataclass
+@dataclass(slots=True)
 class Step:
     """One layer's turn: the slots it reads and writes, its name in the graph and where it was written.
 
@@ -56,7 +56,8 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node], allow_unu
     _check_ends(title, inputs, outputs)
     calls = _in_order(title, outputs)
     for call in calls:
-        check_holds_no_layers(call.layer, f" ({call.where})")
+        if not call.layer.vetted:
+            check_holds_no_layers(call.layer, f" ({call.where})")
     slots: dict[Node, int] = {node: slot for slot, node in enumerate(inputs)}
     constants: dict[int, Any] = {}
     names = _names(title, calls)
@@ -70,10 +71,10 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node], allow_unu
                     f"{title}: {node.title} ({node.where}) feeds {call.layer.title} ({call.where}) but is not "
                     f"among the graph's inputs ({', '.join(x.name for x in inputs)}). Add it to them.{around(call)}"
                 )
-        reads = tuple(slots[node] for node in call.inputs)
+        reads = tuple([slots[node] for node in call.inputs])
         for node in call.outputs:
             slots[node] = len(slots)
-        steps.append(Step(call.layer, name, call.where, reads, tuple(slots[node] for node in call.outputs)))
+        steps.append(Step(call.layer, name, call.where, reads, tuple([slots[node] for node in call.outputs])))
     for node in outputs:
         if node not in slots:
             raise ValueError(f"{title}: the output {node.title} ({node.where}) depends on none of the graph's inputs.")
@@ -90,14 +91,25 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node], allow_unu
         check_nothing_dangles(title, inputs, outputs, calls)
     for node in outputs:
         node.is_output = True
-    uses = Counter(id(leaf) for step in steps for leaf in step.layer.leaves())
-    for step in steps:
-        step.shared = any(uses[id(leaf)] > 1 for leaf in step.layer.leaves())
-    still_read = {slots[node] for node in outputs}
+    _mark_shared(steps)
+    _mark_last_reads(steps, {slots[node] for node in outputs})
+    return Wiring(steps, slots, constants, tuple(slots[x] for x in inputs), tuple(slots[y] for y in outputs))
+
+
+def _mark_shared(steps: Sequence[Step]) -> None:
+    """Say of each step whether a layer of it stands at others too."""
+    leaves = [step.layer.leaves() for step in steps]
+    uses = Counter([id(leaf) for inside in leaves for leaf in inside])
+    if len(uses) < uses.total():
+        for step, inside in zip(steps, leaves, strict=True):
+            step.shared = any(uses[id(leaf)] > 1 for leaf in inside)
+
+
+def _mark_last_reads(steps: Sequence[Step], still_read: set[int]) -> None:
+    """Say of each step which slots no later one reads; `still_read` are those of the outputs."""
     for step in reversed(steps):
         step.last_reads = tuple(set(step.reads) - still_read)
         still_read.update(step.reads)
-    return Wiring(steps, slots, constants, tuple(slots[x] for x in inputs), tuple(slots[y] for y in outputs))
 
 
 def _check_full_names(title: str, steps: Sequence[Step]) -> None:
@@ -171,15 +183,16 @@ def check_nothing_dangles(title: str, inputs: Sequence[Node], outputs: Sequence[
 
 def _dangling(inputs: Sequence[Node], outputs: Sequence[Node], calls: Sequence[Call]) -> Node | None:
     """A node at a loose end: made by these calls, or of nothing but what they make."""
-    own = set(inputs).union(*(call.outputs for call in calls))
+    own = set(inputs).union(*[call.outputs for call in calls])
     waiting = list(own)
     while waiting:
         for call in waiting.pop().readers:
             if call.outputs[0] not in own and all(node in own or isinstance(node, Constant) for node in call.inputs):
                 own.update(call.outputs)
                 waiting += call.outputs
-    loose = (node for node in own if not isinstance(node, Input) and not node.readers and not node.is_output)
-    return next((node for node in sorted(loose, key=lambda node: node.where) if node not in outputs), None)
+    ends = own.difference(*[call.inputs for call in calls], outputs)
+    loose = [node for node in ends if not isinstance(node, Input) and not node.readers and not node.is_output]
+    return min(loose, key=lambda node: node.where, default=None)
 
 
 def around(*calls: Call) -> str:

@@ -123,7 +123,7 @@ class Watch(Callback):
         for part, keep in self._kept:
             part.keep = keep
             if not keep and part.memory.saved is not None:
-                part.memory.saved.values = part.memory.saved.grads = None  # else they stay until the next run
+                part.memory.saved.let_go()  # else it stays until the next run
         self._kept, self._before = [], None
 
     def _look(self, trainer: Trainer, step: int) -> None:

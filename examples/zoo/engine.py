@@ -58,21 +58,19 @@ class Engine(bg.Graph):
         super().__init__(inputs, outputs)
 
     def backward(self, *d_outputs):
-        needed = self._plan(self.memory.wanted)
+        plan = self._plan(self.memory.wanted)
         grads = self._sums()
         for slot, dy in zip(self.wiring.outputs, d_outputs, strict=True):
             if self.fault == "engine starts from ones":
                 dy = np.ones_like(dy)
             grads.add(slot, dy if self.fault == "caller's dout added to" else dy.copy())
         totals = SharedTotals()
-        for step, memory in self._order():
-            if not any(needed[slot] for slot in step.writes):
-                continue
+        for step, memory, wanted in self._order(plan):
             grads.in_step = set()
             if self.fault == "second output forgotten":
                 for slot in step.writes[1:]:
                     grads.sums[slot] = None
-            self._step_back(step, memory, grads, needed)
+            self._step_back(step, memory, grads, wanted)
             if step.shared and self.fault != "shared layers not summed":
                 totals.add(step.layer)
                 if self.fault == "shared layers counted twice":
@@ -80,7 +78,7 @@ class Engine(bg.Graph):
         totals.write()
         if self.keep:
             self.saved.grads = grads.sums
-        results = [grads.sums[slot] if needed[slot] else None for slot in self.wiring.inputs]
+        results = [grads.sums[slot] if plan.needed[slot] else None for slot in self.wiring.inputs]
         if self.fault == "gradients of the inputs in reverse":
             results.reverse()
         return tuple(results) if len(results) > 1 else results[0]
@@ -92,15 +90,15 @@ class Engine(bg.Graph):
             self.kept = FaultySums(self.wiring.n_slots, uses, self.fault)
         return self.kept
 
-    def _order(self):
+    def _order(self, plan):
         """The steps from last to first; a fault takes one its turn before all its users have had theirs."""
-        turns = list(zip(reversed(self.wiring.steps), reversed(self.saved.memories), strict=True))
+        turns = [(step, self.saved.memories[index], wanted) for index, step, wanted in plan.turns]
         if self.fault == "backward before all users are through":
-            reads = Counter(slot for step, _ in turns for slot in step.reads)
+            reads = Counter(slot for step, *_ in turns for slot in step.reads)
             early = next(turn for turn in turns if reads[turn[0].writes[0]] > 1)
             slot = early[0].writes[0]
             turns.remove(early)
-            first_user = next(i for i, (step, _) in enumerate(turns) if slot in step.reads)
+            first_user = next(i for i, (step, *_) in enumerate(turns) if slot in step.reads)
             turns.insert(first_user + 1, early)
         return turns
 
