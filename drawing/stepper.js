@@ -53,8 +53,9 @@ const openOrClose = () => open(sheets.findIndex((sheet) => sheet.hasAttribute("h
 
 function fit() {
   const room = stage.getBoundingClientRect();
-  const whole = Math.min(room.width / size.width, room.height / size.height);
-  view.scale = Math.max(Math.min(whole, 2), 0.6);
+  const across = room.width / size.width, down = room.height / size.height;
+  const readable = Math.min(size.height > size.width ? across : down, 1);  // what is long runs on, and can be read
+  view.scale = Math.max(Math.min(across, down, 2), readable, 0.6);
   view.x = Math.max((room.width - size.width * view.scale) / 2, 8);
   view.y = Math.max((room.height - size.height * view.scale) / 2, 8);
   place();

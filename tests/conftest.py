@@ -9,11 +9,20 @@ import pytest
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+from browser import BROWSER  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("brickgrad", deadline=None)
 settings.load_profile("brickgrad")
+
+# What needs a browser runs where there is one; the first lines of a run say so.
+collect_ignore = [] if BROWSER else ["test_drawing_page.py"]
+
+
+def pytest_report_header():
+    """Which browser shows the pages."""
+    return f"browser: {BROWSER or 'none, so tests/test_drawing_page.py is left out; CHROMIUM=... names one'}"
 
 
 @pytest.hookimpl(tryfirst=True)

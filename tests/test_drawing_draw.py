@@ -314,3 +314,10 @@ def test_a_folder_that_is_not_there_is_named_by_the_file_that_was_asked_for(tmp_
     with pytest.raises(OSError, match=r"x\.svg'$") as info:
         bg.Graph(x, bg.Tanh()(x)).draw(tmp_path / "x.svg")
     assert "unfinished" not in str(info.value)
+
+
+def test_the_page_is_one_file_that_fetches_nothing(tmp_path):
+    apples().draw(tmp_path / "x.html")
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", page)
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
