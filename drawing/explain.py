@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from brickgrad.graph.wiring import Step
 
 
-def explain(graph: Graph, node: Node, as_latex: bool) -> str:
+def explain(graph: Graph, run: Run | None, slot: int, node: Node, as_latex: bool) -> str:
     """How the node's value came about, what each brick that reads it hands back, and the sum of that."""
-    slot = graph.wiring.slots[node]
-    run: Run | None = graph.memory.saved
     lines = [_origin(graph, node, slot, run, as_latex)]
     if run is None or run.values is None:
         kept = "There are no values yet: call forward." if graph.keep else "This graph keeps no values: keep=True does."

@@ -14,6 +14,7 @@ import numpy as np
 from brickgrad.layers import Array, ArrayDict, Layer, Memory
 
 from .cut import cut
+from .inside import find_place
 from .node import Input, Node
 from .run import Kept, Plan, Run, SharedTotals, Sums
 from .shapes import infer_shapes, unsized_again_after_errors
@@ -194,21 +195,25 @@ class Graph(Layer):
                 )
 
     def value(self, node: Node) -> Any:
-        """The value of a node in the last forward."""
-        run = self._last_run()
+        """The value of a node of this graph, or of one inside, in the last forward."""
+        graph, run, slot = self._place(node, "value")
         if run.values is None:
-            raise RuntimeError(f"{self.title}.value: this graph keeps no values; build it with keep=True.")
-        return run.values[self._slot(node, "value")]
+            raise RuntimeError(f"{graph.title}.value: this graph keeps no values; build it with keep=True.")
+        return run.values[slot]
 
     def grad(self, node: Node) -> Any:
         """The gradient of a node in the last backward, summed over all layers that use it; None if none is needed."""
-        run = self._last_run()
-        slot = self._slot(node, "grad")
-        if not self.keep:
-            raise RuntimeError(f"{self.title}.grad: this graph keeps no gradients; build it with keep=True.")
+        graph, run, slot = self._place(node, "grad")
+        if not graph.keep:
+            raise RuntimeError(f"{graph.title}.grad: this graph keeps no gradients; build it with keep=True.")
         if run.grads is None:
-            raise RuntimeError(f"{self.title}.grad: there are no gradients yet. Call backward first.")
+            raise RuntimeError(f"{graph.title}.grad: there are no gradients yet. Call backward first.")
         return run.grads[slot]
+
+    def _place(self, node: Node, what: str) -> tuple[Graph, Run, int]:
+        graph, run, slot = find_place(self, self._last_run(), node, what)
+        assert run is not None
+        return graph, run, slot
 
     def subgraph(self, inputs: Node | str | Sequence[Node | str], outputs: Node | str | Sequence[Node | str]) -> Graph:
         """A part of this graph as a graph of its own, on the same layers, so that both share all parameters.
@@ -278,18 +283,12 @@ class Graph(Layer):
         """
         from brickgrad.drawing.explain import explain
 
-        self._slot(node, "explain")
-        return explain(self, node, latex)
+        return explain(*find_place(self, self.memory.saved, node, "explain"), node, latex)
 
     def _repr_html_(self) -> str:
         from brickgrad.drawing.draw import inline
 
         return inline(self)
-
-    def _slot(self, node: Node, what: str) -> int:
-        if node not in self.wiring.slots:
-            raise ValueError(f"{self.title}.{what}: {node!r} is not a node of this graph.")
-        return self.wiring.slots[node]
 
     @property
     def params(self) -> ArrayDict:

@@ -27,6 +27,7 @@ def table(title: str, graph: Graph, batch: int) -> str:
     rows: list[tuple[str, ...]] = [HEAD]
     seen: dict[int, str] = {}
     notes: list[str] = []
+    again: list[str] = []  # graphs that stand above already: what is in them needs no note of its own
     total = [0, 0, 0]
     itemsize = next((param.itemsize for leaf in graph.leaves() for param in leaf.params.values()), 4)
     for depth, name, step, reads, writes in _steps(graph, graph.shapes, "", 0):
@@ -49,7 +50,8 @@ def table(title: str, graph: Graph, batch: int) -> str:
             )
         )
         total = [a + b for a, b in zip(total, (own, products or 0, 0 if inner else size or 0), strict=True)]
-        if owner != name:
+        if owner != name and not any(name.startswith(f"{graph}.") for graph in again):
+            again += [name] if inner else []
             notes.append(f"{name} shares its parameters with {owner}: it is the same layer")
     rows.append(("total", "", "", *(f"{count:,}" for count in total)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
@@ -75,7 +77,7 @@ def _steps(
         yield depth, f"{above}{step.name}{count}", step, reads, [shapes[slot] for slot in step.writes]
         inner: Any = step.layer
         if hasattr(inner, "wiring"):
-            yield from _steps(inner, _inner_shapes(inner, reads), f"{above}{step.name}.", depth + 1)
+            yield from _steps(inner, _inner_shapes(inner, reads), f"{above}{step.name}{count}.", depth + 1)
 
 
 def _inner_shapes(inner: Graph, reads: Sequence[Shape]) -> Sequence[Shape]:

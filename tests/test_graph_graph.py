@@ -815,3 +815,40 @@ def test_an_input_that_needs_no_gradient_any_more_gets_none():
     assert graph.backward(1.0) == (3.0, 2.0)
     x.grad = False
     assert graph.backward(1.0) == (None, 2.0)
+
+
+def test_graph_gives_values_and_gradients_of_nodes_in_graphs_inside_and_explains_them():
+    v, u, x = bg.Input("v"), bg.Input("u"), bg.Input("x")
+    square = v * v
+    inmost = bg.Graph(v, square, name="inmost")
+    made = inmost(u) + 1.0
+    graph = bg.Graph(x, bg.Graph(u, made * 3.0, name="inner")(x))
+    with pytest.raises(RuntimeError, match="Call forward first"):
+        graph.value(square)
+    graph.forward(5.0)
+    assert (graph.value(square), graph.value(made), graph.value(v)) == (25.0, 26.0, 5.0)
+    with pytest.raises(RuntimeError, match="no gradients yet"):
+        graph.grad(square)
+    graph.backward(2.0)
+    assert (graph.grad(square), graph.grad(v), graph.grad(x)) == (6.0, 60.0, 60.0)
+    assert "dx = dz · y = 6 · 5 = 30" in graph.explain(v)
+
+
+def test_graph_asked_about_a_node_of_a_graph_at_two_places_says_that_it_has_two_values():
+    u, x = bg.Input("u"), bg.Input("x")
+    square = u * u
+    inner = bg.Graph(u, square, name="inner")
+    once = inner(x)
+    graph = bg.Graph(x, inner(once))
+    graph.forward(3.0)
+    with pytest.raises(ValueError, match=r"value: .* stands at 2 places, as Graph\[inner\] does"):
+        graph.value(square)
+    assert graph.value(once) == 9.0
+
+
+def test_graph_and_a_graph_inside_on_the_same_nodes_give_the_graphs_own_value():
+    x = bg.Input("x")
+    square = x * x
+    graph = bg.Graph(x, bg.Graph(x, square)(square))
+    assert graph.forward(3.0) == 81.0
+    assert (graph.value(x), graph.value(square)) == (3.0, 9.0)

@@ -69,6 +69,17 @@ def test_summary_tells_what_shares_what_and_counts_it_once():
     assert text.splitlines()[-2].split() == ["total", "42", "72", "72"]
 
 
+def test_summary_counts_a_graph_that_stands_at_two_places_once():
+    x, u = bg.Input("x", (6,)), bg.Input("u", (6,))
+    inside = bg.Graph(u, bg.ReLU()(bg.Affine(6, 6, rng=0, name="enc")(u)), name="inside")
+    graph = bg.Graph(x, inside(inside(x)))
+    text = graph.summary()
+    assert text.splitlines()[-1] == "inside (2) shares its parameters with inside: it is the same layer"
+    assert text.splitlines()[-2].split() == ["total", "42", "72", "96"]
+    assert "it is the same layer" not in "".join(text.splitlines()[:-1])
+    assert sum(param.size for param in graph.params.values()) == 42
+
+
 def test_summary_with_sizes_unknown_says_so():
     shared = bg.Affine(3, 3, name="same")
     x = bg.Input("x")
