@@ -89,7 +89,7 @@ def _located(error: Exception, title: str, wiring: Wiring, step: Step, shapes: l
     feeds = [(nodes[slot], _shape_text(shape)) for slot, shape in zip(step.reads, shapes, strict=True)]
     text = str(error).replace("(0,", "(N,")
     gives = "; ".join(f"{node.title} ({node.where}) gives {shape}" for node, shape in feeds)
-    needed = re.search(r"must be (\(N?[^()]*\))", text) if len(feeds) == 1 else None
+    needed = re.search(r"must be (\(N?[^()]*\))(?! with)", text) if len(feeds) == 1 else None
     what = f"needs {needed[1]}" if needed else "cannot take it" if len(feeds) == 1 else "cannot join them"
     call = nodes[step.writes[0]].call
     kind = type(error) if type(error) in (ValueError, TypeError, RuntimeError) else ValueError

@@ -77,7 +77,11 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node], allow_unu
         steps.append(Step(call.layer, name, call.where, reads, tuple([slots[node] for node in call.outputs])))
     for node in outputs:
         if node not in slots:
-            raise ValueError(f"{title}: the output {node.title} ({node.where}) depends on none of the graph's inputs.")
+            given = ", ".join(f"{x.title} ({x.where})" for x in inputs)
+            raise ValueError(
+                f"{title}: the output {node.title} ({node.where}) depends on none of the graph's inputs, {given}. "
+                f"Join it to one, or leave it out.{around(*[call for call in (node.call, *node.readers[:1]) if call])}"
+            )
     reached = {node for call in calls for node in call.inputs} | set(outputs)
     for node in inputs:
         if node not in reached:
