@@ -514,4 +514,9 @@ def test_watch_draws_names_with_dollars(tmp_path):
     net = bg.Sequential(bg.Affine(4, 8, rng=0, name="$a_{$"), bg.ReLU(), bg.Affine(8, 3, rng=1))
     figure = fit(net, X, T).plot()
     figure.savefig(tmp_path / "watch.png")
+    gradient = figure.axes[1]
+    assert [text.get_parse_math() for text in gradient.get_legend().get_texts()] == [False, False]
+    labels = [label for label in gradient.get_yticklabels() if "10^" in label.get_text()]
+    assert labels
+    assert all(label.get_parse_math() for label in labels)  # else they are shown as LaTeX
     plt.close(figure)

@@ -56,8 +56,10 @@ def draw(watch: Watch) -> Any:
     figure.suptitle(
         f"A net learning, steps {first} to {last}. Lines run from the first layer (dark) to the last (bright)"
     )
-    for text in figure.findobj(plt.Text):
-        text.set_parse_math(False)  # names may hold dollars
+    axes = [axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
+    ticks = {label for axis in axes for label in axis.get_ticklabels(which="both")}
+    for text in figure.findobj(lambda mark: isinstance(mark, plt.Text) and mark not in ticks):
+        text.set_parse_math(False)  # names may hold dollars; powers of ten at the axes are mathematics
     return figure
 
 
