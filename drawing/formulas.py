@@ -186,6 +186,7 @@ def latex(equation: str) -> str:
     text = re.sub(r"[A-Za-z]+(?: [A-Za-z]{2,})+", lambda words: words[0].replace(" ", "\\ "), text)
     text = re.sub(r"(?<!\\)\b([A-Za-z]+(?:\\ [A-Za-z]+)+|[A-Za-z][A-Za-z0-9]{2,})\b", r"\\mathrm{\1}", text)
     text = re.sub(f"[{''.join(INDICES)}]+", lambda run: f"_{{{''.join(INDICES[sign] for sign in run[0])}}}", text)
+    text = re.sub(r"\^(\w_\{\w+\})", r"^{\1}", text)  # the index is that of the exponent
     for plain, command in LATEX.items():
         text = text.replace(plain, command)
     return text

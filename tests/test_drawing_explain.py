@@ -85,6 +85,10 @@ def test_live_puts_numbers_and_shapes_in():
     assert live("y = f(x)", {}) == "y = f(x)"
 
 
+def test_latex_puts_an_exponent_up_with_its_index():
+    assert latex("yᵢ = e^xᵢ / Σⱼ e^xⱼ") == r"y_{i} = e^{x_{i}} / \sum _{j} e^{x_{j}}"
+
+
 def test_latex_is_read_by_a_typesetter():
     mathtext = pytest.importorskip("matplotlib.mathtext")
     parser = mathtext.MathTextParser("agg")

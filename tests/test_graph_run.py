@@ -386,3 +386,28 @@ def test_run_smooth_graph_made_in_two_orders_gives_the_same_bits():
         return graph.forward(values).tobytes(), graph.backward(np.full((4, 3), 0.7)).tobytes()
 
     assert run(False) == run(True)
+
+
+def test_after_a_backward_that_failed_what_is_kept_is_that_of_the_last_whole_one():
+    class Once(bg.Layer):
+        backs = 0
+
+        def forward(self, x):
+            self.saved = x
+            return x * 1.0
+
+        def backward(self, dy):
+            self.backs += 1
+            if self.backs > 1:
+                raise ValueError("not again")
+            return dy
+
+    x = bg.Input("x")
+    out = bg.Neg()(Once()(x) * 3.0)
+    graph = bg.Graph(x, out)
+    graph.forward(2.0)
+    graph.backward(1.0)
+    with pytest.raises(ValueError, match="not again"):
+        graph.backward(10.0)
+    assert (graph.grad(out), graph.grad(x)) == (1.0, -3.0)
+    assert graph.explain(x).endswith("= (-3) · 1 = -3")
