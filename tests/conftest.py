@@ -16,13 +16,14 @@ from hypothesis import settings  # noqa: E402
 settings.register_profile("brickgrad", deadline=None)
 settings.load_profile("brickgrad")
 
-# What needs a browser runs where there is one; the first lines of a run say so.
+# What needs a browser runs where there is one; the last lines of a run say so.
 collect_ignore = [] if BROWSER else ["test_drawing_page.py"]
 
 
-def pytest_report_header():
-    """Which browser shows the pages."""
-    return f"browser: {BROWSER or 'none, so tests/test_drawing_page.py is left out; CHROMIUM=... names one'}"
+def pytest_terminal_summary(terminalreporter):
+    """Which browser showed the pages."""
+    none = "none, so tests/test_drawing_page.py was left out; CHROMIUM=... names one"
+    terminalreporter.write_line(f"browser: {BROWSER or none}")
 
 
 @pytest.hookimpl(tryfirst=True)
