@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from brickgrad.layers import blas
 from brickgrad.nets.threads import get_num_threads
 
 SIZE = 1024  # of the matrices that are multiplied
@@ -32,12 +33,12 @@ def examine() -> str:
     >>> report.splitlines()[0].startswith("brickgrad ")
     True
     """
-    blas = find_blas()
+    libraries = blas.libraries()
     wide = has_avx512()
     speed = measure_products()
     lines = [
         f"brickgrad {_version()}, Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}",
-        f"matrix products   {describe_blas(blas)}",
+        f"matrix products   {describe_blas(libraries)}",
         f"processors        {os.cpu_count()}, of which this process may use {_usable()}; AVX-512: "
         f"{'yes' if wide else 'no'}",
         f"our own threads   {get_num_threads()}, for the shards of a batch in convolution nets",
@@ -48,31 +49,20 @@ def examine() -> str:
         f"  adding 10 numbers            {measure_calls():8.2f} us a call",
         "",
     ]
-    advice = [*advise_kernels(blas, wide, speed), *advise_threads(blas)]
+    advice = [*advise_kernels(libraries, wide, speed), *advise_threads(libraries)]
     return "\n".join([*lines, "advice", *(f"  - {line}" for line in advice or ["nothing: this is as good as it gets"])])
 
 
-def find_blas() -> list[dict[str, Any]] | None:
-    """What threadpoolctl knows of the matrix libraries that are loaded; None where it is not installed."""
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return None
-    return [library for library in threadpool_info() if library["user_api"] == "blas"]
-
-
-def describe_blas(blas: list[dict[str, Any]] | None) -> str:
+def describe_blas(libraries: list[dict[str, Any]] | None) -> str:
     """The matrix libraries in words."""
-    if blas is None:
-        build: Any = np.show_config(mode="dicts")
-        found = build.get("Build Dependencies", {}).get("blas", {})
-        return f"{found.get('name', 'unknown')} {found.get('version', '')} (install threadpoolctl to see more)"
-    if not blas:
+    if libraries is None:
+        return f"{blas.built_with()} (install threadpoolctl to see more)"
+    if not libraries:
         return "a library that threadpoolctl does not know"
     return "; ".join(
         f"{library['internal_api']} {library.get('version')}, {library.get('architecture', 'unknown')} kernels, "
         f"{library['num_threads']} thread{'s' * (library['num_threads'] != 1)}"
-        for library in blas
+        for library in libraries
     )
 
 
@@ -83,9 +73,9 @@ def has_avx512() -> bool:
     return bool(features.get("AVX512F") and features.get("AVX512DQ"))
 
 
-def advise_kernels(blas: list[dict[str, Any]] | None, wide: bool, speed: float) -> list[str]:
+def advise_kernels(libraries: list[dict[str, Any]] | None, wide: bool, speed: float) -> list[str]:
     """Whether other kernels of OpenBLAS would be faster here, tried in a process apart."""
-    kernels = [str(library.get("architecture", "")).lower() for library in blas or []]
+    kernels = [str(library.get("architecture", "")).lower() for library in libraries or []]
     if not wide or os.environ.get("OPENBLAS_CORETYPE") or any(name in WIDE_KERNELS for name in kernels):
         return []
     other = measure_elsewhere({"OPENBLAS_CORETYPE": "SkylakeX"})
@@ -98,15 +88,15 @@ def advise_kernels(blas: list[dict[str, Any]] | None, wide: bool, speed: float) 
     ]
 
 
-def advise_threads(blas: list[dict[str, Any]] | None) -> list[str]:
+def advise_threads(libraries: list[dict[str, Any]] | None) -> list[str]:
     """What stands in the way of several threads."""
-    one = any(os.environ.get(name) == "1" for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"))
-    if blas is None and get_num_threads() > 1 and not one:
+    one = any(os.environ.get(name) == "1" for name in blas.VARIABLES)
+    if libraries is None and get_num_threads() > 1 and not one:
         return [
             "threadpoolctl is not installed, so the matrix library cannot be kept to one thread while ours run, and "
             "convolution nets use only its own threads. Install it with: pip install 'brickgrad[threads]'"
         ]
-    busy = [library for library in blas or [] if library["num_threads"] > _usable()]
+    busy = [library for library in libraries or [] if library["num_threads"] > _usable()]
     if busy:
         return [
             f"the matrix library has {busy[0]['num_threads']} threads for {_usable()} processors that this process may "

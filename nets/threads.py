@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from brickgrad.layers import Array
+from brickgrad.layers import Array, blas
 
 T = TypeVar("T")
 
@@ -24,7 +24,6 @@ class _State:
     number: int | None = None
     pool: ThreadPoolExecutor | None = None
     pool_size = 0
-    blas: Any = None
 
 
 def get_num_threads() -> int:
@@ -122,21 +121,12 @@ def _pool(size: int) -> ThreadPoolExecutor:
 @contextlib.contextmanager
 def _one_thread_for_matrices() -> Any:
     """Keep the matrix library to one thread; gives whether it is."""
-    if any(os.environ.get(name) == "1" for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")):
+    if any(os.environ.get(name) == "1" for name in blas.VARIABLES):
         yield True
         return
-    if _State.blas is None:
-        try:
-            from threadpoolctl import ThreadpoolController
-        except ImportError:
-            _State.blas = False
-        else:
-            _State.blas = ThreadpoolController().select(user_api="blas")
-    if _State.blas is False:
-        yield False
-        return
-    with _State.blas.limit(limits=1):
-        yield True
+    limit = blas.one_thread()
+    with limit or contextlib.nullcontext():
+        yield limit is not None
 
 
 def _close() -> None:

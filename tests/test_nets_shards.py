@@ -11,6 +11,7 @@ import pytest
 from layer_table import LAYERS, Case
 
 import brickgrad as bg
+from brickgrad.layers import blas
 from brickgrad.nets import threads
 from brickgrad.nets.shards import why_whole
 
@@ -287,7 +288,7 @@ def test_warnings_are_those_that_the_caller_asked_for():
 def test_without_a_way_to_hold_the_matrix_library_to_one_thread_shards_run_in_turn(monkeypatch):
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(threads._State, "blas", False)
+    monkeypatch.setattr(blas._State, "found", False)
     seen = set()
     bg.set_num_threads(4)
     threads.run_all([lambda: seen.add(threading.get_ident())] * 5)
@@ -298,7 +299,7 @@ def test_the_matrix_library_keeps_to_one_thread_meanwhile(monkeypatch):
     threadpoolctl = pytest.importorskip("threadpoolctl")
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(threads._State, "blas", None)
+    monkeypatch.setattr(blas._State, "found", None)
 
     def numbers():
         return {lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
