@@ -25,6 +25,13 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview
         _write(target, parts)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote have left; only where no other can be writing now."""
+    for file in folder.glob(".*.unfinished"):
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+
 @contextlib.contextmanager
 def _named(target: Path) -> Iterator[None]:
     """Errors of the system name the file that is to be, not the unfinished one."""

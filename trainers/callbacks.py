@@ -52,6 +52,10 @@ class Callback:
     def on_interrupt(self, trainer: Trainer) -> None:
         """After the batch or epoch in which Ctrl-C was pressed; then `fit` raises KeyboardInterrupt."""
 
+    def settings(self) -> dict[str, Any]:
+        """What a resumed run must be made with again, to go on as it would have: plain values by name."""
+        return {}
+
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """What it remembers from epoch to epoch, for a checkpoint: arrays by name, and values that JSON can hold."""
         return {}, {}
@@ -88,6 +92,10 @@ class _Watch(Callback):
             )
         if trainer.epoch == 0:
             self.best_epoch = self.best_value = None
+
+    def settings(self) -> dict[str, Any]:
+        """What is watched."""
+        return {"watch": self.watch}
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """The best so far."""
@@ -148,6 +156,10 @@ class EarlyStopping(_Watch):
         super().on_start(trainer)
         if not trainer.resumed:
             self.waited = 0
+
+    def settings(self) -> dict[str, Any]:
+        """What is watched, and when it is enough."""
+        return {**super().settings(), "patience": int(self.patience), "min_change": float(self.min_change)}
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """The best so far, and how long ago it was."""

@@ -7,14 +7,17 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brickgrad.layers import blas
+
 from .batches import check_count
 from .callbacks import Callback
+from .health import is_sound
 from .state import put_back, take
 
 if TYPE_CHECKING:
@@ -31,11 +34,13 @@ def save(trainer: Trainer, path: str | os.PathLike[str]) -> None:
     arrays, values = take(trainer)
     values["versions"] = versions()
     write_tensors(path, arrays, {FORMAT: KIND, "state": json.dumps(values)})
+    trainer.last_saved = Path(path)
 
 
 def resume(trainer: Trainer, path: str | os.PathLike[str]) -> Path:
     """Put the state of a file, or of a folder's newest good one, into the trainer; return which file it was."""
     from brickgrad.files.errors import FileError
+    from brickgrad.files.tensors import read_tensors
 
     place = Path(path)
     candidates = newest_first(place) if place.is_dir() else [place]
@@ -44,27 +49,30 @@ def resume(trainer: Trainer, path: str | os.PathLike[str]) -> Path:
     damaged = []
     for file in candidates:
         try:
-            arrays, values = _read(file)
+            found = read_tensors(file, sealed=True)
         except FileError as error:
             damaged.append(str(error))
             continue
-        put_back(trainer, arrays, values)
+        values = _values(file, found.metadata)
+        put_back(trainer, found.arrays, values)
+        trainer.resumed = trainer.last_saved = file
         for line in (*damaged, *_differences(values["versions"])):
             trainer.progress.say(line)
         return file
     raise FileError(f"Trainer.resume: no checkpoint in {place} is good: {' '.join(damaged)}")
 
 
-def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _values(file: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The values of a whole file; FileError where it is none of ours, or a newer one's."""
     from brickgrad.files.errors import FileError
-    from brickgrad.files.tensors import FORMAT, read_tensors
+    from brickgrad.files.tensors import FORMAT
 
-    found = read_tensors(file, sealed=True)
-    kind = found.metadata.get(FORMAT)
+    kind = metadata.get(FORMAT)
     if kind != KIND:
         newer = "a newer brickgrad wrote it" if str(kind).startswith("checkpoint") else "it is no checkpoint"
         raise FileError(f"{file}: must be a {KIND!r} of a trainer; it is a {kind!r}: {newer}. Nothing was loaded.")
-    return found.arrays, json.loads(found.metadata["state"])
+    values: dict[str, Any] = json.loads(metadata["state"])
+    return values
 
 
 def newest_first(folder: Path) -> list[Path]:
@@ -74,14 +82,8 @@ def newest_first(folder: Path) -> list[Path]:
 
 def versions() -> dict[str, str]:
     """What the bits of a run hang on, besides its seed."""
-    config: Any = np.show_config(mode="dicts")
-    found = config.get("Build Dependencies", {}).get("blas", {})
-    return {
-        "NumPy": np.__version__,
-        "BLAS": f"{found.get('name', 'unknown')} {found.get('version', '')}".strip(),
-        "machine": platform.machine(),
-        "BLAS threads": os.environ.get("OPENBLAS_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set")),
-    }
+    library, threads = blas.in_use()
+    return {"NumPy": np.__version__, "BLAS": library, "machine": platform.machine(), "BLAS threads": threads}
 
 
 def _differences(before: dict[str, str]) -> Iterator[str]:
@@ -131,9 +133,19 @@ class Checkpoint(Callback):
         self._lock: Any = None
 
     def on_start(self, trainer: Trainer) -> None:
-        """Make the folder and take it for this run alone."""
+        """Make the folder and take it for this run alone; clear away what a killed process has left unfinished."""
+        from brickgrad.files.whole import remove_unfinished
+
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.folder)
+        remove_unfinished(self.folder)
+        ahead = [file for file in newest_first(self.folder) if file.name > self._place(trainer).name]
+        own = trainer.resumed is not None and trainer.resumed.parent.resolve() == self.folder.resolve()
+        if ahead and not own:
+            raise ValueError(
+                f"Checkpoint: {self.folder} holds a run that went further, {ahead[0].name}. Go on with it by "
+                "trainer.resume, or give this run a folder of its own."
+            )
 
     def on_batch(self, trainer: Trainer) -> None:
         """Save, if so many batches are done."""
@@ -148,7 +160,8 @@ class Checkpoint(Callback):
     def on_interrupt(self, trainer: Trainer) -> None:
         """Save, and say how to go on."""
         file = self.save(trainer)
-        trainer.progress.say(f"interrupted; saved {file}. trainer.resume({str(self.folder)!r}) goes on from there.")
+        saved = f"saved {file}" if file is not None else f"the last that was saved is {trainer.last_saved}"
+        trainer.progress.say(f"interrupted; {saved}. trainer.resume({str(self.folder)!r}) goes on from there.")
 
     def on_end(self, trainer: Trainer) -> None:
         """Leave the folder to others."""
@@ -156,15 +169,29 @@ class Checkpoint(Callback):
             self._lock.close()
             self._lock = None
 
-    def save(self, trainer: Trainer) -> Path:
-        """Save now, and remove the oldest beyond `keep`. Returns the file."""
-        done = trainer.batches.done if trainer.in_epoch and trainer.batches is not None else 0
-        file = self.folder / f"epoch-{trainer.epoch:06}-batch-{done:08}.safetensors"
-        save(trainer, file)
-        for old in newest_first(self.folder)[self.keep :]:
+    def save(self, trainer: Trainer) -> Path | None:
+        """Save now, and remove the oldest beyond `keep`. Returns the file; None if the net is sick and is not saved."""
+        if not is_sound(trainer.net):
+            trainer.progress.say(
+                f"not saved: parameters or running statistics are not finite; {self.folder} stays as it is"
+            )
+            return None
+        file = self._place(trainer)
+        try:
+            save(trainer, file)
+        except OSError as error:
+            good = "There is none before it" if trainer.last_saved is None else f"{trainer.last_saved} stays good"
+            raise OSError(error.errno, f"Checkpoint: could not save ({error.strerror}). {good}", str(file)) from error
+        older = [other for other in newest_first(self.folder) if other.name < file.name]
+        for other in {*newest_first(self.folder)} - {file, *older[: self.keep - 1]}:
             with contextlib.suppress(OSError):
-                old.unlink()
+                other.unlink()
         return file
+
+    def _place(self, trainer: Trainer) -> Path:
+        """The file for where the run stands."""
+        done = trainer.batches.done if trainer.in_epoch and trainer.batches is not None else 0
+        return self.folder / f"epoch-{trainer.epoch:06}-batch-{done:08}.safetensors"
 
 
 def _lock(folder: Path) -> Any:
@@ -176,9 +203,12 @@ def _lock(folder: Path) -> Any:
     file = open(folder / ".lock", "w")  # noqa: SIM115  # open as long as the lock is to hold
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         file.close()
         raise ValueError(
             f"Checkpoint: another trainer is at work in {folder}. Give each run a folder of its own."
         ) from None
+    except OSError:  # a file system that knows no locks
+        file.close()
+        return None
     return file

@@ -23,7 +23,7 @@ class History:
 
     Attributes
         losses : float, the loss of each batch, before its step.
-        epoch_losses : float, their mean over each epoch.
+        epoch_losses : float, their mean over each epoch, without those that are not finite.
         train_accuracies, test_accuracies : float in 0..1, after each epoch; the latter empty without a test set.
         seconds : float, the time of each epoch, evaluation included.
         validation_accuracies, validation_losses : float, after each epoch, of the samples held out; empty without any,
@@ -53,7 +53,7 @@ class History:
         validation: float | None = None,
         validation_loss: float | None = None,
     ) -> None:
-        """Add an epoch. What only some epochs measure is nan in the others."""
+        """Add an epoch. What only some epochs measure is nan in the others; losses of skipped batches may be nan."""
         for series, value in (
             (self.test_accuracies, test),
             (self.validation_accuracies, validation),
@@ -61,7 +61,8 @@ class History:
         ):
             if value is not None or series:
                 series += [float("nan")] * (len(self) - len(series)) + [float("nan") if value is None else value]
-        self.epoch_losses.append(float(np.mean(losses)))
+        known = [loss for loss in losses if np.isfinite(loss)]
+        self.epoch_losses.append(float(np.mean(known)) if known else float("nan"))
         self.epoch_batches.append(len(losses))
         self.train_accuracies.append(train)
         self.seconds.append(seconds)

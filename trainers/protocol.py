@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from brickgrad.layers import Array
+from brickgrad.layers import Array, Layer
 
 
 class TrainableNet(Protocol):
@@ -40,3 +40,9 @@ class TrainableNet(Protocol):
     def eval(self) -> None:
         """Go into inference mode."""
         ...
+
+
+def leaves(net: Any) -> list[tuple[str, Layer]]:
+    """The layers of a net, each once, with its name; none of a net that shows no graph."""
+    graph = getattr(net, "graph", None)
+    return [] if graph is None else list(graph.named_leaves())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,71 @@ import numpy as np
 from brickgrad.layers import Array
 
 Augment = Callable[[Array, np.random.Generator], Array]
+
+
+class Sets:
+    """The data of one fit.
+
+    Attributes
+        x, t : what is trained on.
+        others : dict of (x, t), what is measured besides: "test", "validation".
+        held_out : (n,) int. The caller's numbers of the samples held out for validation.
+    Errors       TypeError, ValueError: data that are none, or NaN where it would only be measured
+    """
+
+    def __init__(self, x_train: Any, t_train: Any, x_test: Any = None, t_test: Any = None) -> None:
+        self.x, self.t = check_set("x_train", x_train, "t_train", t_train)
+        self._given = {"x_train": self.x, "t_train": self.t}
+        self._digests: dict[str, str] = {}
+        self.others: dict[str, tuple[Array, Array]] = {}
+        self.held_out = np.empty(0, int)
+        self._numbers: Array | None = None
+        if x_test is not None or t_test is not None:
+            self.others["test"] = check_set("x_test", x_test, "t_test", t_test)
+            check_finite("x_test", self.others["test"][0])
+            self._given |= dict(zip(("x_test", "t_test"), self.others["test"], strict=True))
+
+    def hold_out(self, share: float, seed: int) -> None:
+        """Take this share of the samples, drawn by the seed, out of training, to be measured as "validation"."""
+        self._numbers, self.held_out = split(len(self.x), share, seed)
+        self.others["validation"] = self.x[self.held_out], self.t[self.held_out]
+        check_finite("x_train", self.others["validation"][0], self.held_out)
+        self.x, self.t = self.x[self._numbers], self.t[self._numbers]
+
+    def number(self, sample: int) -> int:
+        """The caller's number of a sample that is trained on."""
+        return int(sample if self._numbers is None else self._numbers[sample])
+
+    def digests(self) -> dict[str, str]:
+        """By name, what tells each array that was given from others; worked out when first asked, before `forget`."""
+        if not self._digests:
+            self._digests = {name: digest(array) for name, array in self._given.items()}
+        return self._digests
+
+    def forget(self) -> None:
+        """Let go of the arrays: the fit is over."""
+        self.x = self.t = np.empty(0)
+        self.others, self._given = {}, {}
+
+
+def digest(data: Array) -> str:
+    """What tells an array from others: another dtype, shape or order of samples, or any one value that is not the same.
+
+    Each sample is summed up as whole numbers, at the speed of memory; the sums, and some samples entire, are hashed.
+
+    >>> x = np.arange(6.0).reshape(3, 2)
+    >>> digest(x) == digest(x.copy(order="F")), digest(x) == digest(x[::-1])
+    (True, False)
+    """
+    found = hashlib.sha256(f"{data.dtype.str} {data.shape}".encode())
+    size = data.itemsize * int(np.prod(data.shape[1:]))
+    if size:
+        word = next(bytes_ for bytes_ in (8, 4, 2, 1) if size % bytes_ == 0)
+        for start in range(0, len(data), 4096):
+            rows = np.ascontiguousarray(data[start : start + 4096]).reshape(-1).view(f"<u{word}")
+            found.update(rows.reshape(-1, size // word).sum(axis=1, dtype=np.uint64))
+        found.update(data[:: -(-len(data) // 256)].tobytes())
+    return found.hexdigest()
 
 
 def check_set(x_name: str, x: Any, t_name: str, t: Any) -> tuple[Array, Array]:

@@ -2,7 +2,8 @@
 
 What is put back: parameters and running statistics, the optimizer's arrays and step, the state of every random
 generator, the order of the epoch and the place in it, the history, and what callbacks remember. What is not: settings.
-They are the new trainer's own, and must be those of the old one.
+They are the new trainer's own, and must be those of the old one (made.py), but for the number of epochs: a run that is
+given more of them ends as one that had them from the start.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brickgrad.layers import Array, Layer
+from brickgrad.layers import Array
 
-from .callbacks import Callback
+from .made import differences, settings, stateful
+from .protocol import leaves
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -32,7 +34,8 @@ def take(trainer: Trainer) -> tuple[Arrays, dict[str, Any]]:
             f"Trainer.save: needs an Optimizer and a net with snapshot() and restore(); got {type(lacking).__name__}, "
             "whose state it cannot know."
         )
-    assert trainer.batches is not None
+    if trainer.batches is None or trainer.data is None:
+        raise RuntimeError("Trainer.save: there is no run yet: call fit first.")
     net: Any = trainer.net
     arrays: Arrays = {f"net/{name}": array for name, array in net.snapshot().items()}
     arrays |= {f"optimizer/{what}/{name}": slot.copy() for (name, what), slot in optimizer.slots.items()}
@@ -45,8 +48,11 @@ def take(trainer: Trainer) -> tuple[Arrays, dict[str, Any]]:
     values: dict[str, Any] = {
         "settings": settings(trainer),
         "n_samples": trainer.batches.n_samples,
+        "data": trainer.data.digests(),
         "epoch": trainer.epoch,
         "last_epoch": trainer.last_epoch,
+        "epochs": int(trainer.epochs),
+        "skipped": trainer.skipped,
         "done": trainer.batches.done if trainer.in_epoch else 0,
         "in_epoch": trainer.in_epoch,
         "stopped": trainer.stopped,
@@ -54,26 +60,23 @@ def take(trainer: Trainer) -> tuple[Arrays, dict[str, Any]]:
         "step": optimizer.step,
         "lr": optimizer.lr,
         "generators": {name: generator.bit_generator.state for name, generator in generators(trainer)},
-        "frozen": [name for name, leaf in _leaves(trainer) if not leaf.trainable],
+        "frozen": [name for name, leaf in leaves(trainer.net) if not leaf.trainable],
         "callbacks": [],
     }
-    for number, callback in enumerate(_stateful(trainer)):
+    for number, callback in enumerate(stateful(trainer)):
         own_arrays, own_values = callback.state()
         arrays |= {f"callback/{number}/{name}": array for name, array in own_arrays.items()}
-        values["callbacks"].append({"kind": type(callback).__name__, **own_values})
+        values["callbacks"].append(own_values)
     return arrays, values
 
 
 def put_back(trainer: Trainer, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
     """Put a state back; ValueError, and nothing changed, where it is not one of such a trainer."""
     optimizer: Any = trainer.optimizer
-    here = settings(trainer)
-    differ = [f"{key} is {here[key]!r}, and was {values['settings'].get(key)!r}" for key in here]
-    differ = [line for key, line in zip(here, differ, strict=True) if here[key] != values["settings"].get(key)]
-    if differ:
+    if differ := list(differences(settings(trainer), values["settings"])):
         raise ValueError(f"Trainer.resume: the run must be the same as the one that was saved; {'; '.join(differ)}.")
     known = dict(generators(trainer))
-    if known.keys() != values["generators"].keys() or len(values["callbacks"]) != len(_stateful(trainer)):
+    if known.keys() != values["generators"].keys() or len(values["callbacks"]) != len(stateful(trainer)):
         raise ValueError("Trainer.resume: the layers' generators and the callbacks must be those of the run saved.")
     for name, generator in known.items():
         if generator.bit_generator.state["bit_generator"] != values["generators"][name]["bit_generator"]:
@@ -90,32 +93,16 @@ def put_back(trainer: Trainer, arrays: Mapping[str, Array], values: Mapping[str,
         setattr(trainer.history, field.name, [kind(value) for value in arrays[f"history/{field.name}"]])
     for name, generator in known.items():
         generator.bit_generator.state = values["generators"][name]
-    for name, leaf in _leaves(trainer):
+    for name, leaf in leaves(trainer.net):
         leaf.trainable = name not in values["frozen"]
-    for number, (callback, kept) in enumerate(zip(_stateful(trainer), values["callbacks"], strict=True)):
-        own = {key: value for key, value in kept.items() if key != "kind"}
-        callback.set_state({name: a.copy() for name, a in _under(f"callback/{number}/", arrays).items()}, own)
-    trainer.epoch, trainer.last_epoch = values["epoch"], values["last_epoch"]
+    for number, (callback, kept) in enumerate(zip(stateful(trainer), values["callbacks"], strict=True)):
+        callback.set_state({name: a.copy() for name, a in _under(f"callback/{number}/", arrays).items()}, kept)
+    trainer.epoch, trainer.skipped = values["epoch"], values["skipped"]
+    trainer.last_epoch = values["last_epoch"] - values["epochs"] + trainer.epochs
     trainer.stopped, trainer.split_seed = values["stopped"], values["split_seed"]
     order = arrays["order"].copy() if "order" in arrays else None
     place = (order, arrays["last"].copy(), values["done"]) if values["in_epoch"] else None
-    trainer.resume_from(values["n_samples"], place)
-
-
-def settings(trainer: Trainer) -> dict[str, Any]:
-    """What must be the same for a run to go on as it would have."""
-    optimizer: Any = trainer.optimizer
-    lr = f"lr={optimizer.lr:g}"
-    return {
-        "net": type(trainer.net).__name__,
-        "optimizer": str(optimizer) if optimizer.schedule is not None else str(optimizer).replace(lr, "lr=…", 1),
-        "batch_size": int(trainer.batch_size),
-        "sampling": trainer.sampling,
-        "validation": trainer.validation,
-        "augment": None if trainer.augment is None else str(trainer.augment)[:80].split(" at 0x")[0],
-        "accuracy_samples": None if trainer.accuracy_samples is None else int(trainer.accuracy_samples),
-        "callbacks": [type(callback).__name__ for callback in _stateful(trainer)],
-    }
+    trainer.resume_from(values["n_samples"], values["data"], place)
 
 
 def generators(trainer: Trainer) -> Iterator[tuple[str, np.random.Generator]]:
@@ -123,19 +110,10 @@ def generators(trainer: Trainer) -> Iterator[tuple[str, np.random.Generator]]:
     yield "trainer", trainer.rng
     for number, child in enumerate(trainer.children):
         yield f"child {number}", child
-    for name, leaf in _leaves(trainer):
+    for name, leaf in leaves(trainer.net):
         for attribute, value in vars(leaf).items():
             if isinstance(value, np.random.Generator):
                 yield f"{name}.{attribute}", value
-
-
-def _leaves(trainer: Trainer) -> list[tuple[str, Layer]]:
-    graph: Any = getattr(trainer.net, "graph", None)
-    return [] if graph is None else list(graph.named_leaves())
-
-
-def _stateful(trainer: Trainer) -> list[Callback]:
-    return [callback for callback in trainer.callbacks if isinstance(callback, Callback)]
 
 
 def _under(prefix: str, arrays: Mapping[str, Array]) -> Arrays:

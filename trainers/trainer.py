@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 
 from brickgrad.layers import Array
+from brickgrad.layers.blas import check_one_thread, one_thread
 
 from .batches import Batches, check_count, check_sampling
 from .callbacks import Callback
 from .checkpoint import resume, save
+from .health import Health, check_policy
 from .history import History
 from .interrupt import Interrupt, held_back
 from .optimizers import Optimizer
 from .progress import Progress
 from .protocol import TrainableNet
-from .sets import Augment, Gather, augmented, check_finite, check_set, check_share, first_nonfinite, split
+from .sets import Augment, Gather, Sets, augmented, check_share
 
 
 class Trainer:
@@ -44,17 +46,24 @@ class Trainer:
             trained on; None (default): on all of them.
         progress : None (default): a bar on a terminal or notebook, and a line an epoch everywhere; True asks for the
             bar, "lines" for the lines alone, False for silence.
+        nonfinite : what becomes of the run when a loss or gradient is NaN or infinite; its step is never taken.
+            "raise" (default): FloatingPointError. "skip": the run goes on with the next batch and says so; an error is
+            raised only where parameters are not finite. "stop": the run ends there in order, `stopped` says why.
+        deterministic : bool, default False. Keeps NumPy's matrix library to one thread while `fit` runs, so that its
+            number of threads does not show in the last bits; needs threadpoolctl, the extra `threads`.
     Attributes
         epoch, history, batches : how many epochs are done, how they went, how the samples are cut up.
         measures : what the history of this `fit` gets, of "train_loss", "validation_accuracy" and so on.
         held_out : (n,) int, the numbers of the samples held out by `fit`; none without validation.
         split_seed : int, draws them; None takes it from `seed`. Trainers of one split_seed hold out the same samples.
         stopped, finished : the reason why `stop` ended the last `fit`, or None; whether it ended without an error.
-        in_epoch, resumed : whether an epoch is under way; whether this `fit` goes on with a run that was saved.
+        skipped : int, how many batches were skipped.
+        in_epoch, resumed : whether an epoch is under way; the file of the run that this `fit` goes on with, or None.
+        last_saved : the newest file of this run, or None.
     Errors       ValueError: bad settings, no samples, lengths that differ, NaN in the data, a validation share that
                  leaves nothing. TypeError: data that are no numbers, a net, optimizer, callback or augment that is
                  none. FloatingPointError: a loss or gradient that is not finite; the step is not taken, unless it was
-                 an epoch's last.
+                 an epoch's last. ImportError: `deterministic` without threadpoolctl.
     Example
         >>> import brickgrad as bg
         >>> net = bg.Sequential(bg.Affine(2, 8, rng=0), bg.Tanh(), bg.Affine(8, 2, rng=1))
@@ -78,9 +87,14 @@ class Trainer:
         callbacks: Callback | Callable[[Trainer], None] | Sequence[Callback | Callable[[Trainer], None]] = (),
         accuracy_samples: int | None = None,
         progress: bool | str | None = None,
+        nonfinite: str = "raise",
+        deterministic: bool = False,
     ) -> None:
         check_count("Trainer", "batch_size", batch_size)
         check_sampling("Trainer", sampling)
+        check_policy(nonfinite)
+        if deterministic:
+            check_one_thread("Trainer: deterministic=True")
         if accuracy_samples is not None:
             check_count("Trainer", "accuracy_samples", accuracy_samples)
         if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
@@ -105,15 +119,19 @@ class Trainer:
         self.split_seed: int | None = None
         self.held_out = np.empty(0, int)
         self.progress = Progress(progress)
+        self.nonfinite, self.deterministic, self.skipped = nonfinite, bool(deterministic), 0
         self.epoch = self.last_epoch = 0
         self.history = History()
         self.batches: Batches | None = None
         self.measures: tuple[str, ...] = ()
         self.stopped: str | None = None
-        self.finished = self.resumed = self.in_epoch = False
-        self._n_saved = 0
+        self.finished = self.in_epoch = False
+        self.resumed: Path | None = None
+        self.last_saved: Path | None = None
+        self.data: Sets | None = None
+        self.first_lr = getattr(optimizer, "lr", None)  # as it was given, before callbacks change it
         self._place: tuple[Array | None, Array, int] | None = None  # in the epoch, where a resumed run goes on
-        self._numbers: Array | None = None  # which of the caller's samples are trained on, where some are held out
+        self._saved_data: tuple[int, dict[str, str]] = 0, {}
 
     @functools.cached_property
     def children(self) -> list[np.random.Generator]:
@@ -140,66 +158,74 @@ class Trainer:
         """
         return resume(self, path)
 
-    def resume_from(self, n_samples: int, place: tuple[Array | None, Array, int] | None) -> None:
-        """Remember where the next `fit` begins: within an epoch its order, its last batch and how many are done."""
-        self.resumed, self._n_saved, self._place = True, n_samples, place
+    def resume_from(self, n_samples: int, data: dict[str, str], place: tuple[Array | None, Array, int] | None) -> None:
+        """Remember on what data the next `fit` goes on; in an epoch its order, its last batch and how many are done."""
+        self._saved_data, self._place = (n_samples, data), place
 
     def fit(self, x_train: Any, t_train: Any, x_test: Any = None, t_test: Any = None) -> History:
         """Train for `epochs` more epochs; the accuracies of all sets are taken after each. Returns the History.
 
         Ctrl-C ends it with a KeyboardInterrupt once the batch is done and callbacks have saved; a second one at once.
         """
-        x_train, t_train = check_set("x_train", x_train, "t_train", t_train)
-        others = {}
-        if x_test is not None or t_test is not None:
-            others["test"] = check_set("x_test", x_test, "t_test", t_test)
-            check_finite("x_test", others["test"][0])
-        self.held_out, self._numbers = np.empty(0, int), None
+        data = self.data = Sets(x_train, t_train, x_test, t_test)
         if self.validation:
-            seed = int(self.children[0].integers(2**63)) if self.split_seed is None else self.split_seed
-            self.split_seed = seed
-            self._numbers, self.held_out = split(len(x_train), self.validation, seed)
-            others["validation"] = x_train[self.held_out], t_train[self.held_out]
-            check_finite("x_train", others["validation"][0], self.held_out)
-            x_train, t_train = x_train[self._numbers], t_train[self._numbers]
-        self.measures = "train_loss", "train_accuracy", *(f"{name}_accuracy" for name in others)
-        if "validation" in others and hasattr(self.net, "evaluate"):
+            if self.split_seed is None:
+                self.split_seed = int(self.children[0].integers(2**63))
+            data.hold_out(self.validation, self.split_seed)
+        self.held_out = data.held_out
+        self.measures = "train_loss", "train_accuracy", *(f"{name}_accuracy" for name in data.others)
+        if "validation" in data.others and hasattr(self.net, "evaluate"):
             self.measures += ("validation_loss",)
-        self.batches = Batches(len(x_train), self.batch_size, self.rng, self.sampling)
+        self.batches = Batches(len(data.x), self.batch_size, self.rng, self.sampling)
         if self.resumed:
-            self._go_on(len(x_train))
+            self._go_on(data)
         else:
             self.last_epoch = self.epoch + self.epochs
             self.stopped = None
         self.finished = False
+        with (one_thread() if self.deterministic else None) or contextlib.nullcontext():
+            self._run(data)
+        return self.history
+
+    def _run(self, data: Sets) -> None:
+        """All epochs, with all that has to be done before and after."""
+        assert self.batches is not None
         self.progress.start(self, self.batches)
+        started = False
         try:
             self._call("on_start")
+            started = True
             with held_back() as interrupt:
-                while self.epoch < self.last_epoch and self.stopped is None:
-                    self._run_epoch(x_train, t_train, others, interrupt)
+                while self._place is not None or (self.epoch < self.last_epoch and self.stopped is None):
+                    self._run_epoch(data, interrupt)
             if self.stopped is not None:
                 self.progress.say(f"stopped after epoch {self.epoch}/{self.last_epoch}: {self.stopped}")
             self.finished = True
         finally:
-            self.in_epoch = self.resumed = False
+            self.in_epoch = False
+            if started:  # else the next fit is still to go on with the run that was saved
+                self.resumed = None
             self.net.eval()
             self.progress.stop()
             self._call("on_end")
-        return self.history
+            data.forget()
 
-    def _go_on(self, n_samples: int) -> None:
+    def _go_on(self, data: Sets) -> None:
         """Take up the epoch that a resumed run was in."""
         assert self.batches is not None
-        if n_samples != self._n_saved:
-            raise ValueError(
-                f"Trainer.fit: a resumed run must be given its own data: {self._n_saved} training samples; got "
-                f"{n_samples}."
+        n_samples, digests = self._saved_data
+        own = "Trainer.fit: a resumed run must be given its own data"
+        if len(data.x) != n_samples:
+            raise ValueError(f"{own}: {n_samples} training samples; got {len(data.x)}.")
+        if digests and digests != data.digests():
+            names = sorted(
+                name for name in {**digests, **data.digests()} if digests.get(name) != data.digests().get(name)
             )
+            raise ValueError(f"{own}: {', '.join(names)} must be those of the run saved; they differ from them.")
         if self._place is not None:
             self.batches.order, self.batches.last, self.batches.done = self._place
 
-    def _run_epoch(self, x: Array, t: Array, others: dict[str, tuple[Array, Array]], interrupt: Interrupt) -> None:
+    def _run_epoch(self, data: Sets, interrupt: Interrupt) -> None:
         start = time.perf_counter()
         assert self.batches is not None
         self.net.train()
@@ -207,23 +233,22 @@ class Trainer:
         losses = [] if self._place is None else self.history.losses[len(self.history.losses) - self.batches.done :]
         self._place, self.in_epoch = None, True
         workspace = getattr(self.net, "workspace", contextlib.nullcontext)
-        gather = Gather(x)
+        gather, health = Gather(data.x), Health(self)
         with workspace(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for number, samples in enumerate(batches, start=len(losses) + 1):
-                losses.append(self._step(gather(samples), t[samples], samples, number))
+            while self.stopped is None and (samples := next(batches, None)) is not None:
+                losses.append(self._step(gather(samples), data.t[samples], samples, health))
                 self.history.losses.append(losses[-1])
                 self.progress.batch(self, len(samples))
                 self._call("on_batch")
                 self._heed(interrupt)
-                if self.stopped is not None:
-                    break
         self.in_epoch = False
         self.net.eval()
-        self._check_last_step(x[self.batches.last], t[self.batches.last])
+        health.after_epoch(data.x[self.batches.last], data.t[self.batches.last])
         with np.errstate(over="ignore", invalid="ignore"):  # of data not trained on, no fault of training
-            train, _ = self._measure(x[: self.accuracy_samples], t[: self.accuracy_samples])
-            test, _ = self._measure(*others["test"]) if "test" in others else (None, None)
-            validation = self._measure(*others["validation"], loss=True) if "validation" in others else (None, None)
+            train, _ = self._measure(data.x[: self.accuracy_samples], data.t[: self.accuracy_samples])
+            test, _ = self._measure(*data.others["test"]) if "test" in data.others else (None, None)
+            held = data.others.get("validation")
+            validation = (None, None) if held is None else self._measure(*held, loss=True)
         self.history.record(losses, train, test, time.perf_counter() - start, *validation)
         self.epoch += 1
         self.progress.epoch(self)
@@ -238,60 +263,26 @@ class Trainer:
 
     def _measure(self, x: Array, t: Array, loss: bool = False) -> tuple[float, float | None]:
         """The accuracy on a set, and where it is asked for and the net can tell, the loss."""
-        x = self._cast(x)
+        x = self.cast(x)
         if loss and hasattr(self.net, "evaluate"):
             found = self.net.evaluate(x, t)
             return found.accuracy, found.loss
         return self.net.accuracy(x, t), None
 
-    def _check_last_step(self, x: Array, t: Array) -> None:
-        """FloatingPointError where the epoch's last step, which no next one will notice, left the net overflowing."""
-        look = getattr(self.net, "loss", None)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            loss = 0.0 if look is None else look(self._cast(x), t)
-        if not np.isfinite(loss) or not all(map(_is_finite, self.net.params.values())):
-            raise FloatingPointError(
-                f"Trainer.fit: after epoch {self.epoch + 1} loss or parameters are not finite: its last step went too "
-                f"far. {self._advice()}"
-            )
-
-    def _step(self, x: Array, t: Array, samples: Array, number: int) -> float:
-        """One step of the optimizer; an error, and no step, where the loss or the gradient is not finite."""
-        x = self._cast(x if self.augment is None else augmented(self.augment, x, self.children[1]))
+    def _step(self, x: Array, t: Array, samples: Array, health: Health) -> float:
+        """One step of the optimizer, where loss and gradient are finite."""
+        assert self.batches is not None
+        x = self.cast(x if self.augment is None else augmented(self.augment, x, self.children[1]))
+        health.before_batch()
         loss = self.net.loss_and_gradient(x, t)
-        grads = self.net.grads
-        vector = getattr(self.net, "grad_vector", None)  # all gradients at once, where the net has them so
-        if not np.isfinite(loss) or not all(map(_is_finite, grads.values() if vector is None else [vector])):
-            self._say_where_not_finite(loss, x, t, samples, f"epoch {self.epoch + 1}, batch {number}")
-        self.optimizer.update(getattr(self.net, "trained", self.net.params), grads)
+        if health.may_step(loss, x, t, samples, self.batches.done):
+            self.optimizer.update(getattr(self.net, "trained", self.net.params), self.net.grads)
         return loss
 
-    def _cast(self, x: Array) -> Array:
+    def cast(self, x: Array) -> Array:
         """Floats in the net's precision; other data as it is."""
         dtype = getattr(self.net, "dtype", None)
         return x.astype(dtype, copy=False) if dtype is not None and x.dtype.kind == "f" else x
-
-    def _say_where_not_finite(self, loss: float, x: Array, t: Array, samples: Array, when: str) -> None:
-        """Raise the error for a loss or gradient that is not finite, naming where that began."""
-        for name, data in (("x_train", x), ("t_train", t)):
-            row = first_nonfinite(data)
-            if row is not None:
-                sample = samples[row] if self._numbers is None else self._numbers[samples[row]]
-                changed = ", augmented" if self.augment is not None and x is data else ""
-                raise ValueError(
-                    f"Trainer.fit: the loss is {loss} at {when}: {name}[{sample}] (sample {row} of the batch{changed}) "
-                    "holds NaN or infinity. Clean the data first."
-                )
-        find = getattr(self.net, "find_nonfinite", None)
-        where = find(x, t) if find is not None else None
-        what = f"the loss is {loss}" if not np.isfinite(loss) else "the gradient is not finite"
-        raise FloatingPointError(
-            f"Trainer.fit: {what} at {when}{f': it begins in {where}' if where else ''}. The step was not taken. "
-            f"{self._advice()}"
-        )
-
-    def _advice(self) -> str:
-        return f"A smaller learning rate often helps; it is {getattr(self.optimizer, 'lr', 'unknown')}."
 
     def _call(self, when: str) -> None:
         for callback in self.callbacks:
@@ -299,10 +290,3 @@ class Trainer:
                 getattr(callback, when)(self)
             elif when == "on_epoch":
                 callback(self)
-
-
-def _is_finite(gradient: Array) -> bool:
-    """Whether all entries are finite: one pass through their squares, which is cheap, and a second in doubt."""
-    flat = gradient.ravel()
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
