@@ -2,13 +2,9 @@
 
 import json
 import os
-import random
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -562,69 +558,6 @@ def test_the_checkpoint_can_be_read_by_any_tool(tmp_path):
     trainer.fit(X, T)
     found = read_tensors(max(tmp_path.glob("*.safetensors")), sealed=True).arrays
     np.testing.assert_array_equal(found["net/W1"], trainer.net.params["W1"])
-
-
-SCRIPT = """
-import hashlib, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
-import numpy as np
-import brickgrad as bg
-rng = np.random.default_rng(0)
-x = rng.normal(size=(300, 20)).astype(np.float32)
-t = rng.integers(0, 3, 300)
-net = bg.MultiLayerNet(20, [30, 30], 3, dropout_ratio=0.2, use_batchnorm=True, rng=0)
-checkpoint = bg.Checkpoint(sys.argv[1], every_batches=int(sys.argv[2]))
-trainer = bg.Trainer(net, bg.Adam(), batch_size=10, epochs=int(sys.argv[3]), callbacks=checkpoint, progress=False)
-try:
-    trainer.resume(sys.argv[1])
-except FileNotFoundError:
-    pass
-print("ready", flush=True)
-history = trainer.fit(x, t)
-print(hashlib.sha256(net.vector.tobytes()).hexdigest(), sum(history.losses), len(history.losses))
-"""
-
-
-def start(folder, every, epochs):
-    command = [sys.executable, "-c", SCRIPT, str(folder), str(every), str(epochs)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n", process.stderr.read()
-    return process
-
-
-@pytest.mark.skipif(os.name == "nt", reason="kills by POSIX signals")
-def test_a_run_that_is_killed_at_random_points_ends_as_if_it_had_not(tmp_path):
-    kills = int(os.environ.get("KILLS", "6"))
-    expected = start(tmp_path / "whole", 10**6, 12).communicate()[0]
-    rng = random.Random(0)
-    done = killed = 0
-    folder = tmp_path / "0"
-    while killed < kills:
-        process = start(folder, rng.choice([1, 3, 7]), 12)
-        time.sleep(rng.uniform(0.0, 0.5))
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            killed += 1
-            process.communicate()
-            continue
-        assert process.communicate()[0] == expected
-        done += 1
-        folder = tmp_path / str(done)
-    assert start(folder, 5, 12).communicate()[0] == expected
-    print(f"{killed} kills, {done + 1} runs that came to their end")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="interrupts by POSIX signals")
-def test_ctrl_c_finishes_the_batch_saves_and_says_how_to_go_on(tmp_path):
-    expected = start(tmp_path / "whole", 10**6, 40).communicate()[0]
-    process = start(tmp_path / "cut", 10**6, 40)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate()
-    assert "KeyboardInterrupt" in error
-    assert out == ""
-    assert list((tmp_path / "cut").glob("*.safetensors"))
-    assert start(tmp_path / "cut", 10**6, 40).communicate()[0] == expected
 
 
 @pytest.fixture
