@@ -357,10 +357,18 @@ def test_a_resumed_run_that_could_not_start_goes_on_at_the_next_fit(tmp_path):
     assert outcome(again) == outcome(whole)
 
 
-def test_save_before_the_first_fit_says_so(tmp_path):
+def test_save_before_the_first_fit_or_that_of_a_resumed_run_says_so(tmp_path):
     with pytest.raises(RuntimeError, match=r"Trainer\.save: there is no run yet: call fit first"):
         make("SGD").save(tmp_path / "x")
     assert not list(tmp_path.iterdir())
+    with pytest.raises(StoppedError):
+        make("SGD", tmp_path, 9, every_batches=1).fit(X, T)
+    again = make("SGD", tmp_path)
+    again.resume(tmp_path)
+    with pytest.raises(ValueError, match="its own data"):
+        again.fit(X[1:], T[1:])
+    with pytest.raises(RuntimeError, match="call fit first"):  # nothing may be saved of a place that is not taken up
+        again.save(tmp_path / "x")
 
 
 def test_a_new_run_in_the_folder_of_another_is_refused_and_takes_nothing_from_it(tmp_path):

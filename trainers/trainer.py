@@ -161,13 +161,14 @@ class Trainer:
     def resume_from(self, n_samples: int, data: dict[str, str], place: tuple[Array | None, Array, int] | None) -> None:
         """Remember on what data the next `fit` goes on; in an epoch its order, its last batch and how many are done."""
         self._saved_data, self._place = (n_samples, data), place
+        self.data = self.batches = None  # of a fit before
 
     def fit(self, x_train: Any, t_train: Any, x_test: Any = None, t_test: Any = None) -> History:
         """Train for `epochs` more epochs; the accuracies of all sets are taken after each. Returns the History.
 
         Ctrl-C ends it with a KeyboardInterrupt once the batch is done and callbacks have saved; a second one at once.
         """
-        data = self.data = Sets(x_train, t_train, x_test, t_test)
+        data = Sets(x_train, t_train, x_test, t_test)
         if self.validation:
             if self.split_seed is None:
                 self.split_seed = int(self.children[0].integers(2**63))
@@ -176,13 +177,13 @@ class Trainer:
         self.measures = "train_loss", "train_accuracy", *(f"{name}_accuracy" for name in data.others)
         if "validation" in data.others and hasattr(self.net, "evaluate"):
             self.measures += ("validation_loss",)
-        self.batches = Batches(len(data.x), self.batch_size, self.rng, self.sampling)
+        batches = Batches(len(data.x), self.batch_size, self.rng, self.sampling)
         if self.resumed:
-            self._go_on(data)
+            self._go_on(data, batches)
         else:
             self.last_epoch = self.epoch + self.epochs
             self.stopped = None
-        self.finished = False
+        self.data, self.batches, self.finished = data, batches, False
         with (one_thread() if self.deterministic else None) or contextlib.nullcontext():
             self._run(data)
         return self.history
@@ -210,9 +211,8 @@ class Trainer:
             self._call("on_end")
             data.forget()
 
-    def _go_on(self, data: Sets) -> None:
-        """Take up the epoch that a resumed run was in."""
-        assert self.batches is not None
+    def _go_on(self, data: Sets, batches: Batches) -> None:
+        """Take up the epoch that a resumed run was in; ValueError where the data are others."""
         n_samples, digests = self._saved_data
         own = "Trainer.fit: a resumed run must be given its own data"
         if len(data.x) != n_samples:
@@ -223,7 +223,7 @@ class Trainer:
             )
             raise ValueError(f"{own}: {', '.join(names)} must be those of the run saved; they differ from them.")
         if self._place is not None:
-            self.batches.order, self.batches.last, self.batches.done = self._place
+            batches.order, batches.last, batches.done = self._place
 
     def _run_epoch(self, data: Sets, interrupt: Interrupt) -> None:
         start = time.perf_counter()
