@@ -51,6 +51,19 @@ def test_data_that_are_not_finite_leave_a_net_with_batch_norm_as_it_was():
         np.testing.assert_array_equal(array, before[-1][name], err_msg=name)
 
 
+def test_a_net_whose_sizes_come_from_its_first_batch_is_not_spoilt_by_it():
+    def lazy():
+        return bg.Sequential(bg.Affine(4, rng=0), bg.BatchNormalization(), bg.ReLU(), bg.Affine(2, rng=1))
+
+    model = lazy()
+    with pytest.raises(ValueError, match="at epoch 1, batch 1"):
+        train(np.full_like(X, np.nan), model)
+    train(X, model)
+    expected = train(X, lazy()).net.snapshot()
+    for name, array in model.snapshot().items():
+        np.testing.assert_array_equal(array, expected[name], err_msg=name)
+
+
 def test_a_gradient_that_overflows_names_the_layer_that_it_reached_first():
     with pytest.raises(
         FloatingPointError, match=r"not finite at epoch 1, batch 7: it begins in the gradient of affine2\.b"

@@ -652,6 +652,12 @@ def test_trainer_with_a_gradient_that_overflows_raises_floating_point_error_and_
     assert not model.params["b"].any()
 
 
+def test_trainer_takes_a_net_of_ones_own_whose_graph_is_another_thing():
+    model = Logistic()
+    model.graph = {"nodes": 3}
+    assert train(model, epochs=1).finished
+
+
 def test_trainer_takes_gradients_whose_squares_overflow_but_which_are_finite():
     class Large(Logistic):
         def loss_and_gradient(self, x, t):

@@ -51,9 +51,7 @@ class Health:
             return True
         error = self._error(loss, x, t, samples, f"epoch {trainer.epoch + 1}, batch {number}")
         for (leaf, name), before in zip(self._statistics, self._before, strict=True):
-            live = getattr(leaf, name)
-            if live.shape == before.shape:
-                live[...] = before
+            getattr(leaf, name)[...] = before
         if trainer.nonfinite == "raise" or (trainer.nonfinite == "skip" and not is_sound(net)):
             raise error
         if trainer.nonfinite == "skip":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from brickgrad.graph import Graph
 from brickgrad.layers import Array, Layer
 
 
@@ -12,7 +13,7 @@ class TrainableNet(Protocol):
 
     `loss(x, t)`, `workspace()`, `find_nonfinite(x, t)`, `grad_vector`, `dtype` and `trained`, the parameters that are
     not frozen, are used where there are any; so are `evaluate(x, t)`, of `.loss` and `.accuracy`, for the validation
-    loss, and `snapshot()`, `restore(snapshot)`.
+    loss, and `snapshot()`, `restore(snapshot)`, `predict(x)` and `graph`, a Graph of its layers.
     """
 
     @property
@@ -43,6 +44,6 @@ class TrainableNet(Protocol):
 
 
 def leaves(net: Any) -> list[tuple[str, Layer]]:
-    """The layers of a net, each once, with its name; none of a net that shows no graph."""
+    """The layers of a net, each once, with its name; none of a net that shows no `graph` of ours."""
     graph = getattr(net, "graph", None)
-    return [] if graph is None else list(graph.named_leaves())
+    return list(graph.named_leaves()) if isinstance(graph, Graph) else []

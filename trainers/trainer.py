@@ -23,7 +23,7 @@ from .history import History
 from .interrupt import Interrupt, held_back
 from .optimizers import Optimizer
 from .progress import Progress
-from .protocol import TrainableNet
+from .protocol import TrainableNet, leaves
 from .sets import Augment, Gather, Sets, augmented, check_share
 
 
@@ -191,6 +191,11 @@ class Trainer:
     def _run(self, data: Sets) -> None:
         """All epochs, with all that has to be done before and after."""
         assert self.batches is not None
+        net: Any = self.net
+        if hasattr(net, "predict") and not all(
+            leaf.sized for _, leaf in leaves(net)
+        ):  # what they keep must be there before a batch can spoil it
+            net.predict(self.cast(data.x[:1]))
         self.progress.start(self, self.batches)
         started = False
         try:
