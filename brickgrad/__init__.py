@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Node,
         numerical_diff,
         numerical_gradient,
+        register_layer,
     )
     from .layers import (
         ELU,
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
         SimpleConvNet,
         TwoLayerNet,
         get_num_threads,
+        load_net,
         logic_gate,
         perceptron,
         set_num_threads,
@@ -256,6 +258,7 @@ __all__ = [
     "initial_values",
     "load_idx",
     "load_mnist",
+    "load_net",
     "logic_gate",
     "mean_squared_error",
     "numerical_diff",
@@ -264,6 +267,7 @@ __all__ = [
     "plot_digits",
     "random_search",
     "read_idx",
+    "register_layer",
     "relu",
     "set_num_threads",
     "shift",

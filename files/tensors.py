@@ -48,7 +48,7 @@ class Tensors:
 def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
     """Write arrays and texts as one sealed file; whole, or not at all.
 
-    Errors       TypeError: a dtype that the format does not know, such as complex
+    Errors       TypeError: a dtype that the format does not know, such as complex. ValueError: texts too long to read
     """
     ordered = {name: np.asarray(array) for name, array in arrays.items()}
     header: dict[str, Any] = {}
@@ -65,6 +65,8 @@ def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, Array], met
     known = {**metadata, DIGESTS: json.dumps(digests), SEAL: UNSEALED}
     text = json.dumps({"__metadata__": known, **header}, ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
+    if len(text) > MOST_HEADER:
+        raise ValueError(f"write_tensors: the header must have at most {MOST_HEADER:,} bytes; got {len(text):,}.")
     start = len(text).to_bytes(8, "little") + text
     seal = _seal([start, *blocks])
     write_whole(path, [start.replace(UNSEALED.encode(), seal.encode(), 1), *blocks])
@@ -88,10 +90,15 @@ def read_tensors(path: str | os.PathLike[str], *, sealed: bool = False) -> Tenso
         if size > MOST_FILE:
             raise _wrong(path, f"it has {size:,} bytes, more than {MOST_FILE:,}")
         content = file.read()
+    return take_apart(path, content, sealed=sealed)
+
+
+def take_apart(path: str | os.PathLike[str], content: bytes, *, sealed: bool = False) -> Tensors:
+    """What the content of a file holds; `path` is named in errors, which are those of `read_tensors`."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or not 2 <= length <= min(MOST_HEADER, len(content) - 8):
         raise _wrong(path, f"its first 8 bytes say a header of {length:,} bytes; the file has {len(content):,}")
-    header = _parse(path, content[8 : 8 + length])
+    header = parse(path, content[8 : 8 + length], "its header")
     metadata = _metadata(path, header.pop("__metadata__", {}))
     data = memoryview(content)[8 + length :]
     arrays = _arrays(path, header, data)
@@ -115,25 +122,25 @@ def _check_seal(path: str | os.PathLike[str], content: bytes, start: int, seal: 
         raise _wrong(path, "its bytes are not those that were sealed when it was written: it is damaged")
 
 
-def _parse(path: str | os.PathLike[str], text: bytes) -> dict[str, Any]:
-    """The header as a dict; nothing that JSON forbids, and no name twice."""
+def parse(path: str | os.PathLike[str], text: bytes, what: str) -> dict[str, Any]:
+    """A JSON object in a file, as a dict; FileError where it is none, for what JSON forbids and for a name twice."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        names = dict(pairs)
+        if len(names) != len(pairs):
             raise ValueError("a name stands in it twice")
-        return found
+        return names
 
     def no_constant(name: str) -> Any:
         raise ValueError(f"it holds {name}")
 
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=once, parse_constant=no_constant)
+        found = json.loads(text.decode("utf-8"), object_pairs_hook=once, parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
-        raise _wrong(path, f"its header is no JSON: {str(error)[:100]}") from None
-    if not isinstance(header, dict):
-        raise _wrong(path, "its header is no JSON object")
-    return header
+        raise _wrong(path, f"{what} is no JSON: {str(error)[:100]}") from None
+    if not isinstance(found, dict):
+        raise _wrong(path, f"{what} is no JSON object")
+    return found
 
 
 def _metadata(path: str | os.PathLike[str], found: Any) -> dict[str, str]:

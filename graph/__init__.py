@@ -3,6 +3,7 @@
 from .graph import Graph
 from .node import Input, Node
 from .numerical import numerical_diff, numerical_gradient
+from .registry import register_layer
 
 __all__ = [
     "Graph",
@@ -10,4 +11,5 @@ __all__ = [
     "Node",
     "numerical_diff",
     "numerical_gradient",
+    "register_layer",
 ]

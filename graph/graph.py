@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
@@ -71,9 +72,14 @@ class Graph(Layer):
         self.integer_inputs = tuple(x.name for x in self.inputs if x.takes_integers)
         self._plans: dict[Any, Plan] = {}
         self._proven = Proven(self.wiring.steps)
-        with unsized_again_after_errors(self):
-            self.shapes = infer_shapes(self.title, self.wiring, self.inputs)
+        _ = self.shapes  # what does not fit shows here
         self._was_sized = self.sized
+
+    @functools.cached_property
+    def shapes(self) -> list[tuple[int, ...] | None]:
+        """The shape of each value for a batch of no samples; None where it is not known. Finding them sizes layers."""
+        with unsized_again_after_errors(self):
+            return infer_shapes(self.title, self.wiring, self.inputs)
 
     def forward(self, *inputs: Array) -> Any:
         """Run the layers in order; return the output, or a tuple of them."""
@@ -233,6 +239,39 @@ class Graph(Layer):
             ((1, 4), ['decoder.W', 'decoder.b'])
         """
         return cut(self, inputs, outputs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its layers and how they are joined, as values that JSON can hold; no weights. See docs/files.md.
+
+        Not in it: parameters and running statistics, gradients, generators, and whether it is in training mode.
+
+        Errors       TypeError: a layer of a class that is not registered (see `register_layer`), a function as `init`
+        """
+        from .describe import graph_to_dict
+
+        return graph_to_dict(self)
+
+    @staticmethod
+    def from_dict(description: Any, *, rng: Any = None, max_params: int = 2**27) -> Graph:
+        """A new graph from what `to_dict` gave, with new weights; the description need not be trusted.
+
+        Nothing in it is imported or run. Shapes are found when first asked for, or when the graph first runs.
+
+        Parameters
+            description : dict, of layers of the package and those given to `register_layer`.
+            rng : numpy.random.Generator or seed, for all layers: their first values and their masks.
+            max_params : int, default 2**27. How many numbers the parameters may have in all.
+        Errors       ValueError: anything in it that is not as it must be; it says where, what it must be, what it is
+        Example
+            >>> import json, brickgrad as bg
+            >>> x = bg.Input("x", (4,))
+            >>> text = json.dumps(bg.Graph(x, bg.Affine(2, name="head")(x) * 2).to_dict())
+            >>> bg.Graph.from_dict(json.loads(text), rng=0).forward(np.ones((1, 4))).shape
+            (1, 2)
+        """
+        from .describe import graph_from_dict
+
+        return graph_from_dict(description, rng, max_params)
 
     def summary(self, batch: int = 1) -> str:
         """A table of the layers: name, kind, output, parameters, multiply-adds and bytes of the outputs for a batch.

@@ -90,7 +90,7 @@ def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node], allow_unu
                 f"{', '.join(f'{out.title} ({out.where})' for out in outputs)}."
                 f"{around(*(call for call in (*node.readers[:1], outputs[0].call) if call is not None))}"
             )
-    _check_full_names(title, steps)
+    check_full_names(title, steps)
     if not allow_unused:
         check_nothing_dangles(title, inputs, outputs, calls)
     for node in outputs:
@@ -116,7 +116,7 @@ def _mark_last_reads(steps: Sequence[Step], still_read: set[int]) -> None:
         still_read.update(step.reads)
 
 
-def _check_full_names(title: str, steps: Sequence[Step]) -> None:
+def check_full_names(title: str, steps: Sequence[Step]) -> None:
     """No two layers may go by one name, those of graphs inside included: their parameters could not be told apart."""
     owners: dict[str, tuple[Any, Step]] = {}
     for step in steps:

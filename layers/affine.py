@@ -71,6 +71,11 @@ class Affine(Layer):
         return len(self.params["W"]) if self.sized else None
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """(n_in, n_out); (n_out,) while n_in is open."""
+        return (self.n_out,) if self.n_in is None else (self.n_in, self.n_out)
+
+    @property
     def sized(self) -> bool:
         """Whether n_in is known."""
         return "W" in self.params

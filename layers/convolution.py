@@ -13,10 +13,10 @@ from .base import Layer
 from .columns import correlate, correlate_back, correlate_kernels
 from .initial import Init, initial_values, make_rng
 from .memory import Array
-from .windows import Pad, Windows
+from .windows import Pad, Windowed, Windows
 
 
-class Convolution(Layer):
+class Convolution(Windowed, Layer):
     """Kernels laid over every window of an image; as the field has it, they are not turned about (cross-correlation).
 
         y[n, f, r, c] = b[f] + Σ W[f, k, i, j] · x[n, k, r·stride + i·dilation - pad, c·stride + j·dilation - pad]
@@ -84,6 +84,12 @@ class Convolution(Layer):
         self.add_param("W", initial_values(self.init, shape, int(np.prod(shape[1:])), self.rng, dtype))
         if self.bias:
             self.add_param("b", np.zeros(self.n_out, dtype))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """(FN, C, FH, FW); (FN, FH, FW) while C is open."""
+        channels = (self.params["W"].shape[1] * self.groups,) if self.sized else ()
+        return (self.n_out, *channels, *self.windows.size)
 
     @property
     def sized(self) -> bool:

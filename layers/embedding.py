@@ -56,8 +56,8 @@ class Embedding(Layer):
         if not all(isinstance(n, int | np.integer) and n > 0 for n in (n_words, size)):
             raise ValueError(f"{self.title}: sizes must be (n_words, size), each at least 1; got {(n_words, size)}.")
         self.init, self.rng = init, make_rng(self.title, rng)
-        shape = (int(n_words), int(size))
-        self.add_param("W", initial_values(init, shape, shape[1], self.rng, float_dtype(self.title, dtype)))
+        self.n_words, self.size, self.dtype = int(n_words), int(size), float_dtype(self.title, dtype)
+        self.add_param("W", initial_values(init, (self.n_words, self.size), self.size, self.rng, self.dtype))
 
     def forward(self, x: Array) -> Array:
         """Return the rows of W that x names."""

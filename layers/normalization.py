@@ -33,6 +33,11 @@ class _Normalization(Layer):
         self.add_param("beta", np.zeros(size, dtype))
 
     @property
+    def size(self) -> tuple[int, ...]:
+        """(size,); () while it is open."""
+        return self.params["gamma"].shape if self.sized else ()
+
+    @property
     def sized(self) -> bool:
         """Whether the number of channels or features is known."""
         return "gamma" in self.params

@@ -10,10 +10,10 @@ from .base import Layer
 from .columns import working_dtype
 from .masks import passed_where
 from .memory import Array
-from .windows import Grid, Pad, Windows
+from .windows import Grid, Pad, Windowed, Windows
 
 
-class MaxPooling(Layer):
+class MaxPooling(Windowed, Layer):
     """The largest entry of each window; its gradient goes to that entry, and of equal ones to the first, row by row.
 
         y[n, k, r, c] = max over i, j of x[n, k, r·stride + i - pad, c·stride + j - pad]
@@ -85,7 +85,7 @@ class MaxPooling(Layer):
         return self.fresh(images[:, :, *grid.inside]) if grid.padded != grid.image else images
 
 
-class AveragePooling(Layer):
+class AveragePooling(Windowed, Layer):
     """The mean of each window's entries; padding is not counted, so at the border fewer entries are averaged.
 
         y[n, k, r, c] = mean over i, j of x[n, k, r·stride + i - pad, c·stride + j - pad]    dx: dy, shared out evenly

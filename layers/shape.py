@@ -191,6 +191,7 @@ class Split(Layer):
             raise ValueError(
                 f"{self.title}: parts must be a number of at least 1, or a list of lengths; got {parts!r}."
             )
+        self._parts = parts
         self.lengths = None if isinstance(parts, int) else [int(n) for n in sizes]
         self.n_outputs = int(parts) if isinstance(parts, int) else len(sizes)
         self.axis = axis

@@ -76,6 +76,32 @@ class Windows:
         return f", {_by(sizes)} with padding {self.pad}" if self.pad != ((0, 0), (0, 0)) else ""
 
 
+class Windowed:
+    """What a layer with windows shows of them: its arguments as they were read."""
+
+    windows: Windows
+
+    @property
+    def size(self) -> Pair:
+        """(rows, columns) of a window."""
+        return self.windows.size
+
+    @property
+    def stride(self) -> Pair:
+        """How many rows and columns lie between windows."""
+        return self.windows.stride
+
+    @property
+    def pad(self) -> str | tuple[Pair, Pair]:
+        """ "same", or ((top, bottom), (left, right))."""
+        return self.windows.pad
+
+    @property
+    def dilation(self) -> Pair:
+        """How many rows and columns lie from one entry of a window to the next."""
+        return self.windows.dilation
+
+
 @dataclass(frozen=True)
 class Grid:
     """Windows on images of one size; `pads` in numbers, `image` and `out` the rows and columns in and out."""

@@ -1,6 +1,7 @@
 """Nets ready to use, and the class to make one's own from nodes."""
 
 from .convolutional import DeepConvNet, SimpleConvNet
+from .describe import load_net
 from .evaluation import Evaluation
 from .gates import AND, NAND, OR, XOR, logic_gate, perceptron
 from .multi_layer import MultiLayerNet, TwoLayerNet
@@ -25,6 +26,7 @@ __all__ = [
     "SimpleConvNet",
     "TwoLayerNet",
     "get_num_threads",
+    "load_net",
     "logic_gate",
     "perceptron",
     "set_num_threads",

@@ -43,6 +43,8 @@ class MultiLayerNet(Sequential):
         {'W1': (784, 100), 'W2': (100, 100), 'W3': (100, 10)}
     """
 
+    settings = ("weight_decay_lambda",)
+
     def __init__(
         self,
         input_size: int,

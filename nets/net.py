@@ -47,6 +47,8 @@ class Net:
         1.0986 ['head.W', 'head.b']
     """
 
+    settings: tuple[str, ...] = ()  # attributes, numbers, that belong to the net besides its layers
+
     def __init__(self, x: Input, scores: Node, loss: Layer | None = None) -> None:
         if loss is not None and not isinstance(loss, Layer):
             raise TypeError(f"{self.title}: loss must be a layer, such as SoftmaxWithLoss(); got {loss!r:.60}.")
@@ -257,10 +259,16 @@ class Net:
         write_all(f"{self.title}.restore", live_arrays(self.params, self.graph), snapshot)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all that training changes, as `snapshot` has it, to a safetensors file: whole, or not at all."""
+        """Write all that training changes, as `snapshot` has it, to a safetensors file: whole, or not at all.
+
+        The file describes the net too, as `to_dict` does, so that `load_net` makes it anew; where it cannot be
+        described, it says why.
+        """
         from brickgrad.files.tensors import FORMAT, write_tensors
 
-        write_tensors(path, self.snapshot(), {FORMAT: "net 1", "net": self.title})
+        from .describe import described
+
+        write_tensors(path, self.snapshot(), {FORMAT: "net 1", "net": self.title, **described(self)})
 
     def load(self, path: str | os.PathLike[str], names: Mapping[str, str] | None = None) -> None:
         """Read what `save` wrote into this net, or what another tool wrote; all of it, or nothing on any error.
@@ -275,12 +283,41 @@ class Net:
         """
         from brickgrad.files.tensors import read_tensors
 
+        from .describe import check_format
+
         who = f"{self.title}.load"
         live = live_arrays(self.params, self.graph)
         if names is None:
-            write_all(who, live, read_tensors(path, sealed=True).arrays)
+            found = read_tensors(path, sealed=True)
+            check_format(os.fspath(path), found)
+            write_all(who, live, found.arrays)
         else:
             write_all(who, live, translated(who, live, self.params, read_tensors(path).arrays, names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its kind, layers and loss and how they are joined, as values that JSON can hold; no weights: see `save`.
+
+        Errors       TypeError: as `Graph.to_dict`; a class of nets of your own, whose body has a to_dict of its own
+        """
+        from .describe import net_to_dict
+
+        return net_to_dict(self)
+
+    @classmethod
+    def from_dict(cls, description: Any, *, rng: Any = None, max_params: int = 2**27) -> Self:
+        """A new net from what `to_dict` gave, with new weights; it need not be trusted. See `Graph.from_dict`.
+
+        >>> import brickgrad as bg
+        >>> again = bg.Net.from_dict(bg.TwoLayerNet(4, 3, 2).to_dict(), rng=0)
+        >>> type(again).__name__, list(again.params)
+        ('TwoLayerNet', ['W1', 'b1', 'W2', 'b2'])
+        """
+        from .describe import net_from_dict
+
+        net = net_from_dict(f"{cls.__name__}.from_dict", description, rng, max_params)
+        if not isinstance(net, cls):
+            raise ValueError(f"{cls.__name__}.from_dict: kind must be {cls.__name__}; got {type(net).__name__}.")
+        return net
 
     def train(self) -> None:
         """Put all layers into training mode."""
