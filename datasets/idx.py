@@ -71,15 +71,20 @@ def read_array(who: str, path: Path, max_bytes: int = MAX_BYTES, tee: Callable[[
     except FileNotFoundError:
         raise FileNotFoundError(f"{who}: there is no file {path}.") from None
     with file:
-        compressed = file.read(2) == _GZIP_MAGIC
-        file.seek(0)
-        try:
-            with gzip.GzipFile(fileobj=file) if compressed else file as stream:
-                return _read_stream(f"{who}: {path}", stream, max_bytes, tee or (lambda chunk: None))
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise IdxError(
-                f"{who}: {path} must be a whole gzip file; it is damaged ({type(error).__name__}: {error})."
-            ) from error
+        return read_open(f"{who}: {path}", file, max_bytes, tee)
+
+
+def read_open(place: str, file: IO[bytes], max_bytes: int, tee: Callable[[bytes], object] | None = None) -> Array:
+    """The same from a file that is open; `place` opens the errors."""
+    compressed = file.read(2) == _GZIP_MAGIC
+    file.seek(0)
+    try:
+        with gzip.GzipFile(fileobj=file) if compressed else file as stream:
+            return _read_stream(place, stream, max_bytes, tee or (lambda chunk: None))
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise IdxError(
+            f"{place} must be a whole gzip file; it is damaged ({type(error).__name__}: {error})."
+        ) from error
 
 
 def _read_stream(place: str, stream: Any, max_bytes: int, tee: Callable[[bytes], object]) -> Array:

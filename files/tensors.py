@@ -50,6 +50,11 @@ def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, Array], met
 
     Errors       TypeError: a dtype that the format does not know, such as complex. ValueError: texts too long to read
     """
+    write_whole(path, put_together(arrays, metadata))
+
+
+def put_together(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> list[bytes]:
+    """The content of such a file, in parts."""
     ordered = {name: np.asarray(array) for name, array in arrays.items()}
     header: dict[str, Any] = {}
     digests, blocks, at = {}, [], 0
@@ -69,7 +74,7 @@ def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, Array], met
         raise ValueError(f"write_tensors: the header must have at most {MOST_HEADER:,} bytes; got {len(text):,}.")
     start = len(text).to_bytes(8, "little") + text
     seal = _seal([start, *blocks])
-    write_whole(path, [start.replace(UNSEALED.encode(), seal.encode(), 1), *blocks])
+    return [start.replace(UNSEALED.encode(), seal.encode(), 1), *blocks]
 
 
 def _seal(parts: list[bytes]) -> str:

@@ -116,6 +116,7 @@ class Reader:
         self.description, self.kind = description, description["kind"]
         self._rng, self._room = make_rng(owner, rng), max_params
         self._layers: list[Layer] = []
+        self._used: set[int] = set()
         self._size = Size()
         self._names: dict[int, list[tuple[Layer, str]]] = {}
         self._shapes: list[tuple[Input, tuple[int, ...] | None]] = []
@@ -124,7 +125,9 @@ class Reader:
 
     def layer(self, key: str) -> Layer:
         """The layer that a part of the description names by its place."""
-        return self._layers[whole(f"{self.owner}: {key}", self.description[key], 0, len(self._layers) - 1)]
+        place = whole(f"{self.owner}: {key}", self.description[key], 0, len(self._layers) - 1)
+        self._used.add(place)
+        return self._layers[place]
 
     def graph(self, key: str) -> Graph:
         """The graph that a part of the description names by its place."""
@@ -135,6 +138,9 @@ class Reader:
 
     def finish(self, graph: Graph, *others: Graph) -> tuple[Graph, ...]:
         """Give the inputs their shapes, and the steps of graphs on the same layers their names."""
+        if len(self._used) < len(self._layers):
+            spare = min(set(range(len(self._layers))) - self._used)
+            raise ValueError(f"{self.owner}: layers[{spare}] must stand in a graph; it stands in none.")
         for x, shape in self._shapes:
             x.shape = shape
         for part in (*(layer for layer in self._layers if isinstance(layer, Graph)), *others):
@@ -181,6 +187,7 @@ class Reader:
         self._size.add_graph(what, [(step["layer"], len(step["reads"])) for step in steps])
         calls = []
         for number, step in enumerate(steps):
+            self._used.add(step["layer"])
             calls.append(self._call(f"{what}: steps[{number}]", self._layers[step["layer"]], step["reads"], nodes))
             nodes += calls[-1].outputs
         many = type(entry["outputs"]) is list

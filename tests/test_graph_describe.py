@@ -258,6 +258,7 @@ STEP, INPUT = (*GRAPH, "steps", 0), (*GRAPH, "inputs", 0)
         (("graph",), 6, r"graph must be a whole number in 0..5; got 6"),
         (("graph",), 5.0, r"graph must be a whole number in 0..5; got 5.0"),
         (("graph",), 0, "graph must be the place of a graph"),
+        (("graph",), 2, r"layers\[5\] must stand in a graph; it stands in none"),
         (AFFINE, [], r"layers\[0\] must be a dict that describes a layer; got \[\]"),
         ((*AFFINE, "layer"), "os.system", "must be a layer of brickgrad or one given to .*; got 'os.system'"),
         ((*AFFINE, "layer"), "Layer", "got 'Layer'"),

@@ -19,6 +19,7 @@ from .batches import check_count
 from .callbacks import Callback
 from .health import is_sound
 from .state import put_back, take
+from .state_check import read_values
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -71,8 +72,10 @@ def _values(file: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     if kind != KIND:
         newer = "a newer brickgrad wrote it" if str(kind).startswith("checkpoint") else "it is no checkpoint"
         raise FileError(f"{file}: must be a {KIND!r} of a trainer; it is a {kind!r}: {newer}. Nothing was loaded.")
-    values: dict[str, Any] = json.loads(metadata["state"])
-    return values
+    try:
+        return read_values(metadata.get("state", ""))
+    except ValueError as error:
+        raise FileError(f"{file}: must be a checkpoint with the state of a run. {str(error)[:200]}") from None
 
 
 def newest_first(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,12 @@ def differences(here: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[
                 {f"{key} {name}": value for name, value in was.items()},
             )
         elif now != was:
-            yield f"{key} is {now!r}, and was {was!r}"
+            yield f"{key:.80} is {now!r}, and was {_was(was)}"
+
+
+def _was(setting: Any) -> str:
+    """A setting from a file as errors show it."""
+    return repr(setting)[:200] if isinstance(setting, str) else reprlib.repr(setting)
 
 
 def plain_settings(thing: Any, leave_out: Collection[str] = ()) -> dict[str, Any]:

@@ -8,6 +8,7 @@ given more of them ends as one that had them from the start.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,10 @@ import numpy as np
 
 from brickgrad.layers import Array
 
+from .callbacks import Callback
 from .made import differences, settings, stateful
 from .protocol import leaves
+from .state_check import check_callback, check_generators, check_history, check_place, check_slots, check_values
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -75,14 +78,18 @@ def put_back(trainer: Trainer, arrays: Mapping[str, Array], values: Mapping[str,
     optimizer: Any = trainer.optimizer
     if differ := list(differences(settings(trainer), values["settings"])):
         raise ValueError(f"Trainer.resume: the run must be the same as the one that was saved; {'; '.join(differ)}.")
+    check_values(values, trainer.validation)
     known = dict(generators(trainer))
     if known.keys() != values["generators"].keys() or len(values["callbacks"]) != len(stateful(trainer)):
         raise ValueError("Trainer.resume: the layers' generators and the callbacks must be those of the run saved.")
-    for name, generator in known.items():
-        if generator.bit_generator.state["bit_generator"] != values["generators"][name]["bit_generator"]:
-            raise ValueError(f"Trainer.resume: the generator of {name} must be of the kind that was saved.")
+    if not set(values["frozen"]) <= {name for name, _ in leaves(trainer.net)}:
+        raise ValueError(f"Trainer.resume: frozen must be layers of the net; got {reprlib.repr(values['frozen'])}.")
+    check_generators(known, values["generators"])
+    check_place(trainer, arrays, values)
+    check_history(trainer, arrays, values["done"])
     net: Any = trainer.net
-    net.restore(_under("net/", arrays))  # the last thing that can fail for what the file holds
+    check_slots(_under("optimizer/", arrays), net.params)
+    _remember(trainer, arrays, values)
     optimizer.slots = {}
     for key, array in _under("optimizer/", arrays).items():
         what, _, name = key.partition("/")
@@ -95,14 +102,40 @@ def put_back(trainer: Trainer, arrays: Mapping[str, Array], values: Mapping[str,
         generator.bit_generator.state = values["generators"][name]
     for name, leaf in leaves(trainer.net):
         leaf.trainable = name not in values["frozen"]
-    for number, (callback, kept) in enumerate(zip(stateful(trainer), values["callbacks"], strict=True)):
-        callback.set_state({name: a.copy() for name, a in _under(f"callback/{number}/", arrays).items()}, kept)
     trainer.epoch, trainer.skipped = values["epoch"], values["skipped"]
     trainer.last_epoch = values["last_epoch"] - values["epochs"] + trainer.epochs
     trainer.stopped, trainer.split_seed = values["stopped"], values["split_seed"]
     order = arrays["order"].copy() if "order" in arrays else None
     place = (order, arrays["last"].copy(), values["done"]) if values["in_epoch"] else None
     trainer.resume_from(values["n_samples"], values["data"], place)
+
+
+def _remember(trainer: Trainer, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
+    """Put back what callbacks remember and what the net has learned: the last that can fail, so it can be undone."""
+    net: Any = trainer.net
+    live, callbacks = net.snapshot(), stateful(trainer)
+    for number, (callback, kept) in enumerate(zip(callbacks, values["callbacks"], strict=True)):
+        check_callback(callback, _under(f"callback/{number}/", arrays), kept, live)
+    before = [dict(vars(callback)) for callback in callbacks]
+    try:
+        for number, (callback, kept) in enumerate(zip(callbacks, values["callbacks"], strict=True)):
+            _tell(callback, {name: a.copy() for name, a in _under(f"callback/{number}/", arrays).items()}, kept)
+        net.restore(_under("net/", arrays))
+    except Exception:
+        for callback, attributes in zip(callbacks, before, strict=True):
+            vars(callback).clear()
+            vars(callback).update(attributes)
+        raise
+
+
+def _tell(callback: Callback, arrays: Arrays, values: dict[str, Any]) -> None:
+    """Have a callback remember; ValueError, whatever one of the user's own raises."""
+    try:
+        callback.set_state(arrays, values)
+    except Exception as error:
+        raise ValueError(
+            f"Trainer.resume: {type(callback).__name__} cannot take its saved state: {type(error).__name__}: {error}"
+        ) from error
 
 
 def generators(trainer: Trainer) -> Iterator[tuple[str, np.random.Generator]]:
