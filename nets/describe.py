@@ -124,7 +124,7 @@ def _net_of(path: str, found: Any, rng: Any) -> Net:
             f"{path}: must describe the net; it holds weights alone: {why:.300} Make the net and call its load(path)."
         )
     description = parse(path, found.metadata["description"].encode("utf-8", "replace"), "its description")
-    most = sum(array.size for array in found.arrays.values())
+    most = sum(array.size for array in found.arrays.values() if array.dtype.kind == "f")
     try:
         net = net_from_dict("load_net", description, rng, most)
         write_all("load_net", live_arrays(net.params, net.graph), found.arrays)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -20,7 +20,7 @@ from .flat import Flat
 from .fold import folded
 from .profile import Profile, timed
 from .shards import SHARD_SIZE, Shards, why_whole
-from .snapshot import live_arrays, translated, write_all
+from .snapshot import live_arrays, write_all, write_translated
 
 
 class Net:
@@ -270,7 +270,9 @@ class Net:
 
         write_tensors(path, self.snapshot(), {FORMAT: "net 1", "net": self.title, **described(self)})
 
-    def load(self, path: str | os.PathLike[str], names: Mapping[str, str] | None = None) -> None:
+    def load(
+        self, path: str | os.PathLike[str], names: Mapping[str, str] | None = None, *, ignore: Collection[str] = ()
+    ) -> None:
         """Read what `save` wrote into this net, or what another tool wrote; all of it, or nothing on any error.
 
         Parameters
@@ -278,6 +280,7 @@ class Net:
             names : dict, optional. For a file of another tool: our name for each of its arrays, as
                 {"affine1.W": "fc1.weight.T", "affine1.b": "fc1.bias"}; ".T" transposes, as the weight of a PyTorch
                 Linear, which is (out, in), must be. float16, bfloat16 and float32 are read into wider ones.
+            ignore : names of arrays in such a file that are not wanted, or patterns as "*.num_batches_tracked".
         Errors       FileError: a damaged file, or no such format. ValueError: names that are missing or not expected,
                      shapes or dtypes that do not fit: all of them in one message. OSError: it cannot be read.
         """
@@ -292,7 +295,7 @@ class Net:
             check_format(os.fspath(path), found)
             write_all(who, live, found.arrays)
         else:
-            write_all(who, live, translated(who, live, self.params, read_tensors(path).arrays, names))
+            write_translated(who, live, self.params, read_tensors(path).arrays, names, ignore)
 
     def to_dict(self) -> dict[str, Any]:
         """Its kind, layers and loss and how they are joined, as values that JSON can hold; no weights: see `save`.

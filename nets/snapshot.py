@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,54 @@ def write_all(who: str, arrays: dict[str, Array], snapshot: Mapping[str, Any]) -
     if not isinstance(snapshot, Mapping):
         raise TypeError(f"{who}: takes a dict of arrays by name, as snapshot() gives; got {type(snapshot).__name__}.")
     values = {name: np.asarray(value) for name, value in snapshot.items()}
-    _check_names(who, arrays, values, "those of this net's snapshot()")
-    wrong = [
+    _write(who, arrays, values, _wrong_names(arrays, values, "those of this net's snapshot()"))
+
+
+def write_translated(
+    who: str,
+    arrays: dict[str, Array],
+    params: Collection[str],
+    found: Mapping[str, Array],
+    names: Mapping[str, str],
+    ignore: Collection[str],
+) -> None:
+    """Write the arrays of another tool's file under our names, floats widened to ours; on any error none of them.
+
+    Each of `params` must have a name; what layers keep beside them, running statistics say, need not. Each array of the
+    file must be asked for, or fit one of the patterns in `ignore`.
+    """
+    required = {name: array for name, array in arrays.items() if name in names or name in params}
+    wrong = _wrong_names(required, names, "the keys of names, which must be those of this net's parameters")
+    lacking = ", ".join(sorted(repr(theirs) for theirs in names.values() if _source(theirs, found) is None))
+    if lacking:
+        held = ", ".join(sorted(found)) or "nothing"
+        wrong.append(f"the file must hold what names asks for; it lacks {lacking} and holds {held}")
+    asked = {_source(theirs, found) for theirs in names.values()}
+    spare = [name for name in found if name not in asked and not any(fnmatchcase(name, each) for each in ignore)]
+    if spare:
+        wrong.append(f"each array of the file must be in names or in ignore; in neither: {', '.join(sorted(spare))}")
+    values = {}
+    for name, theirs in names.items():
+        source = _source(theirs, found)
+        if source is None or name not in arrays:
+            continue
+        value = found[source] if theirs == source else found[source].T
+        wider = value.dtype.kind == "f" and np.can_cast(value.dtype, arrays[name].dtype)
+        values[name] = value.astype(arrays[name].dtype) if wider else value
+    _write(who, {name: arrays[name] for name in values}, values, wrong)
+
+
+def _source(theirs: str, found: Mapping[str, Array]) -> str | None:
+    """The array of the file that a name stands for, which may end in ".T"; None where there is none."""
+    return next((name for name in (theirs, theirs.removesuffix(".T")) if name in found), None)
+
+
+def _write(who: str, arrays: Mapping[str, Array], values: Mapping[str, Array], wrong: list[str]) -> None:
+    """Write values, if nothing is wrong with them; else say all that is in one ValueError."""
+    wrong = wrong + [
         f"{name} must be {array.shape} of {array.dtype}; got {values[name].shape} of {values[name].dtype}"
         for name, array in arrays.items()
-        if (values[name].shape, values[name].dtype) != (array.shape, array.dtype)
+        if name in values and (values[name].shape, values[name].dtype) != (array.shape, array.dtype)
     ]
     if wrong:
         raise ValueError(f"{who}: {'. '.join(wrong)}. Nothing was changed.")
@@ -38,36 +82,12 @@ def write_all(who: str, arrays: dict[str, Array], snapshot: Mapping[str, Any]) -
         array[...] = values[name]
 
 
-def translated(
-    who: str, arrays: dict[str, Array], params: Collection[str], found: Mapping[str, Array], names: Mapping[str, str]
-) -> dict[str, Array]:
-    """The arrays of another tool's file under our names; floats are widened to ours. What has no name here stays ours.
-
-    Each of `params` must have a name; what layers keep beside them, running statistics say, need not.
-    """
-    required = {name: array for name, array in arrays.items() if name in names or name in params}
-    _check_names(who, required, names, "the keys of names, which must be those of this net's parameters")
-    lacking = ", ".join(sorted(repr(theirs) for theirs in names.values() if theirs.removesuffix(".T") not in found))
-    if lacking:
-        raise ValueError(
-            f"{who}: the file must hold what names asks for; it lacks {lacking} and holds "
-            f"{', '.join(sorted(found)) or 'nothing'}. Nothing was changed."
-        )
-    values = dict(arrays)
-    for name, theirs in names.items():
-        value = found[theirs.removesuffix(".T")]
-        value = value.T if theirs not in found else value
-        wider = value.dtype.kind == "f" and np.can_cast(value.dtype, arrays[name].dtype)
-        values[name] = value.astype(arrays[name].dtype) if wider else value
-    return values
-
-
-def _check_names(who: str, wanted: Mapping[str, Any], given: Mapping[str, Any], what: str) -> None:
+def _wrong_names(wanted: Mapping[str, Any], given: Mapping[str, Any], what: str) -> list[str]:
+    """What is wrong with the names, in at most one sentence."""
     missing, unexpected = (
         ", ".join(sorted(map(str, names))) or "none"
         for names in (wanted.keys() - given.keys(), given.keys() - wanted.keys())
     )
-    if wanted.keys() != given.keys():
-        raise ValueError(
-            f"{who}: the names must be {what}; missing: {missing}; unexpected: {unexpected}. Nothing was changed."
-        )
+    if wanted.keys() == given.keys():
+        return []
+    return [f"the names must be {what}; missing: {missing}; unexpected: {unexpected}"]

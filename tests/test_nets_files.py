@@ -43,7 +43,7 @@ def test_load_of_another_nets_file_says_all_that_does_not_fit_and_changes_nothin
     bg.TwoLayerNet(4, 3, 2, rng=0).save(tmp_path / "net")
     other = bg.MultiLayerNet(4, [3, 3], 2, rng=1)
     before = other.vector.copy()
-    with pytest.raises(ValueError, match=r"MultiLayerNet.load: .*missing: W3, b3; unexpected: none. Nothing was"):
+    with pytest.raises(ValueError, match=r"MultiLayerNet.load: .*missing: W3, b3; unexpected: none\. W2 must be"):
         other.load(tmp_path / "net")
     wider = bg.TwoLayerNet(4, 5, 2, rng=1)
     with pytest.raises(ValueError, match=r"W1 must be \(4, 5\) of float32; got \(4, 3\) of float32\. .*W2 must be"):
@@ -93,7 +93,7 @@ NAMES = {"W1": "fc1.weight.T", "b1": "fc1.bias", "W2": "fc2.weight.T", "b2": "fc
 def test_load_of_another_tools_file_by_a_map_of_names_transposes_what_it_says(tmp_path):
     arrays = theirs(tmp_path)
     net = bg.TwoLayerNet(4, 3, 2, rng=0)
-    net.load(tmp_path / "theirs", names=NAMES)
+    net.load(tmp_path / "theirs", names=NAMES, ignore=["more"])
     np.testing.assert_array_equal(net.params["W1"], arrays["fc1.weight"].T.astype(np.float32))
     np.testing.assert_array_equal(net.params["b2"], arrays["fc2.bias"])
     assert net.params["W1"].dtype == np.float32
@@ -105,6 +105,7 @@ def test_load_of_another_tools_file_by_a_map_of_names_transposes_what_it_says(tm
         ({"W1": "fc1.weight.T"}, "missing: W2, b1, b2; unexpected: none"),
         ({**NAMES, "W9": "more"}, "missing: none; unexpected: W9"),
         ({**NAMES, "b2": "fc3.bias"}, "it lacks 'fc3.bias' and holds fc1.bias, fc1.weight, fc2.bias, fc2.weight, more"),
+        ({**NAMES, "b2": "fc3.bias"}, r"in names or in ignore; in neither: fc2.bias, more. Nothing was changed"),
         ({**NAMES, "W2": "fc2.weight"}, r"W2 must be \(3, 2\) of float32; got \(2, 3\) of float32"),
         ({**NAMES, "b1": "more"}, r"b1 must be \(3,\) of float32; got \(1,\) of int64"),
     ],
@@ -122,6 +123,96 @@ def test_load_by_a_map_narrows_nothing(tmp_path):
     theirs(tmp_path, **{"fc1.bias": np.zeros(3, np.float64)})
     with pytest.raises(ValueError, match=r"b1 must be \(3,\) of float32; got \(3,\) of float64"):
         bg.TwoLayerNet(4, 3, 2, rng=0).load(tmp_path / "theirs", names=NAMES)
+
+
+def test_load_by_a_map_says_all_that_is_wrong_at_once(tmp_path):
+    theirs(tmp_path)
+    with pytest.raises(ValueError, match="missing: b2; unexpected: b9") as caught:
+        bg.TwoLayerNet(4, 3, 2, rng=0).load(
+            tmp_path / "theirs", names={"W1": "fc1.weight", "b1": "fc1.bias", "W2": "fc9.weight.T", "b9": "fc2.bias"}
+        )
+    for text in (
+        "it lacks 'fc9.weight.T' and",
+        "in neither: fc2.weight, more.",
+        r"W1 must be (4, 3) of float32; got (3, 4)",
+    ):
+        assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ignore", "refused"), [((), True), (["more"], False), (["m*"], False), (["*.weight"], True), (["MORE"], True)]
+)
+def test_load_by_a_map_passes_over_what_it_is_told_to_and_nothing_else(tmp_path, ignore, refused):
+    theirs(tmp_path)
+    net = bg.TwoLayerNet(4, 3, 2, rng=0)
+    before = net.vector.copy()
+    if refused:
+        with pytest.raises(ValueError, match=r"in neither: more\. Nothing"):
+            net.load(tmp_path / "theirs", names=NAMES, ignore=ignore)
+        np.testing.assert_array_equal(net.vector, before)
+    else:
+        net.load(tmp_path / "theirs", names=NAMES, ignore=ignore)
+
+
+# A convolution net as PyTorch's modules have it, and as ours do -------------------------------------------------------
+
+CONVOLVING = {
+    "conv.W": "0.weight",
+    "conv.b": "0.bias",
+    "norm.gamma": "1.weight",
+    "norm.beta": "1.bias",
+    "norm.running_mean": "1.running_mean",
+    "norm.running_var": "1.running_var",
+    "head.W": "5.weight.T",
+    "head.b": "5.bias",
+}
+
+
+def convolving():
+    return bg.Sequential(
+        bg.Convolution(3, 2, 3, 3, pad=1, name="conv", rng=0),
+        bg.BatchNormalization(3, name="norm"),
+        bg.ReLU(),
+        bg.MaxPooling(2),
+        bg.Flatten(),
+        bg.Affine(48, 4, name="head", rng=1),
+        input_shape=(2, 8, 8),
+    )
+
+
+def test_load_by_a_map_takes_convolutions_as_they_are_and_running_statistics_too(tmp_path):
+    write = pytest.importorskip("safetensors.numpy").save_file
+    rng, net = np.random.default_rng(2), convolving()
+    arrays = {
+        theirs.removesuffix(".T"): rng.random(array.shape[:: -1 if theirs.endswith(".T") else 1]).astype(np.float32)
+        for array, theirs in ((net.snapshot()[ours], theirs) for ours, theirs in CONVOLVING.items())
+    }
+    write({**arrays, "1.num_batches_tracked": np.array(7)}, tmp_path / "theirs")
+    net.load(tmp_path / "theirs", names=CONVOLVING, ignore=["*.num_batches_tracked"])
+    found = net.snapshot()
+    for ours, theirs in CONVOLVING.items():
+        expected = arrays[theirs] if theirs in arrays else arrays[theirs.removesuffix(".T")].T
+        np.testing.assert_array_equal(found[ours], expected)
+    without = {ours: theirs for ours, theirs in CONVOLVING.items() if "running" not in ours}
+    with pytest.raises(ValueError, match=r"in neither: 1\.num_batches_tracked, 1\.running_mean, 1\.running_var"):
+        net.load(tmp_path / "theirs", names=without)
+
+
+def test_load_of_a_convolution_net_of_pytorch_gives_its_scores(tmp_path):
+    torch = pytest.importorskip("torch")
+    files = pytest.importorskip("safetensors.torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(48, 4)
+    )
+    x = np.random.default_rng(0).normal(size=(5, 2, 8, 8)).astype(np.float32)
+    module(torch.tensor(x))  # in training: the running statistics move
+    module.eval()
+    files.save_file(module.state_dict(), tmp_path / "theirs")
+    net = convolving()
+    net.load(tmp_path / "theirs", names=CONVOLVING, ignore=["*.num_batches_tracked"])
+    np.testing.assert_allclose(net.predict(x), module(torch.tensor(x)).detach().numpy(), rtol=1e-5, atol=1e-5)
 
 
 def test_load_of_a_state_dict_of_pytorch_gives_its_scores(tmp_path):
