@@ -183,7 +183,11 @@ class Reader:
             if type(step) is not dict or step.keys() != {"layer", "name", "reads"}:
                 raise ValueError(f"{where} must have layer, name and reads; got {step!r:.60}.")
             whole(f"{where}: layer", step["layer"], 0, len(self._layers) - 1)
-            listed(f"{where}: reads", step["reads"])
+            for value in listed(f"{where}: reads", step["reads"]):
+                whole(f"{where}: reads", value)
+        unread = set(range(len(inputs), len(nodes))).difference(*(step["reads"] for step in steps))
+        if unread:
+            raise ValueError(f"{what}: constants[{min(unread) - len(inputs)}] must be read by a step; none does.")
         self._size.add_graph(what, [(step["layer"], len(step["reads"])) for step in steps])
         calls = []
         for number, step in enumerate(steps):

@@ -297,6 +297,7 @@ STEP, INPUT = (*GRAPH, "steps", 0), (*GRAPH, "inputs", 0)
         ((*INPUT, "dtype"), "datetime64", "dtype must be one of float16"),
         ((*INPUT, "grad"), 0, "grad must be true or false"),
         ((*INPUT, "more"), 0, "must have name, shape, dtype and grad"),
+        ((*GRAPH, "steps", 3, "reads"), [5, 5], r"constants\[1\] must be read by a step; none does"),
         ((*GRAPH, "constants", 0), "two", "a layer joins nodes, numbers and arrays; got str two"),
         ((*GRAPH, "constants", 1, "base64"), "AAAA", r"base64 must be 24 bytes for \(3,\) of float64; got 'AAAA'"),
         ((*GRAPH, "constants", 1, "base64"), "A" * 31 + "é", "base64 must be 24 bytes"),
@@ -429,3 +430,8 @@ def test_no_layer_runs_while_a_description_is_read_and_shapes_are_found_when_ask
         graph.summary()
     with pytest.raises(ValueError, match=r"input x must be \(N, 5\)"):
         graph.forward(X)
+
+
+def test_making_parameters_takes_at_most_32_bytes_for_each_of_their_numbers():
+    d = one(bg.Affine(700, 700, dtype=np.float64)).to_dict()
+    assert 16 * 700 * 700 < peak(lambda: bg.Graph.from_dict(d)) < 32 * 700 * 700 + 1_000_000

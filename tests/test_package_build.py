@@ -77,7 +77,7 @@ def test_sdist_holds_what_is_needed_to_build_and_to_test(built):
     with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {f"datasets/data/{name}" for name in DATA} <= names
-    assert {"pyproject.toml", "README.md", "LICENSE", "brickgrad/py.typed", "layers/base.py"} <= names
+    assert {"pyproject.toml", "README.md", "LICENSE", "SECURITY.md", "brickgrad/py.typed", "layers/base.py"} <= names
     assert {f"tests/{file.name}" for file in (ROOT / "tests").glob("*.py")} <= names
     assert {f"examples/{file.name}" for file in (ROOT / "examples").glob("*.py")} <= names
 
