@@ -6,6 +6,7 @@ is under it is wrong.
 """
 
 import contextlib
+import copy
 import gzip
 import io
 import json
@@ -156,12 +157,12 @@ def change_json(rng, value):
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         paths = list(places(value))[1:]
         if not paths:
-            return rng.choice(VALUES)
+            return copy.deepcopy(rng.choice(VALUES))
         *rest, key = rng.choice(paths)
         at = reached(value, rest)
         old, kind = at[key], rng.randrange(9)
         if kind < 3:
-            at[key] = rng.choice(VALUES)
+            at[key] = copy.deepcopy(rng.choice(VALUES))
         elif kind == 3 and type(old) in (int, float):
             at[key] = rng.choice((old + 1, old - 1, -old, old * 2, float(old), str(old), [old]))
         elif kind == 4:

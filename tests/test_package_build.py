@@ -45,7 +45,7 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("build")
     source = folder / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"):
         (source / name).write_bytes((ROOT / name).read_bytes())
     for part in ("brickgrad", *PARTS, "tests", "examples", "docs"):
         for file in (ROOT / part).rglob("*"):
