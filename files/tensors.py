@@ -94,7 +94,7 @@ def read_tensors(path: str | os.PathLike[str], *, sealed: bool = False) -> Tenso
         size = os.fstat(file.fileno()).st_size
         if size > MOST_FILE:
             raise _wrong(path, f"it has {size:,} bytes, more than {MOST_FILE:,}")
-        content = file.read()
+        content = file.read(size)  # and no more, should it be a device that never ends
     return take_apart(path, content, sealed=sealed)
 
 

@@ -18,7 +18,7 @@ from brickgrad.layers.initial import make_rng
 from .graph import Graph
 from .limits import MOST_LAYERS, Size, listed
 from .node import Call, Constant, Input, Node
-from .plain import dtype_of, from_plain, shape_of, to_plain, whole
+from .plain import dtype_of, from_plain, name_of, shape_of, to_plain, whole
 from .registry import build_layer, describe_layer
 from .wiring import check_full_names
 
@@ -74,11 +74,11 @@ class Writer:
         numbers = {slot: number for number, slot in enumerate(slots)}
         return {
             "layer": "Graph",
-            "name": graph.name,
+            "name": name_of("Graph: its name", graph.name),
             "keep": graph.keep,
             "inputs": [
                 {
-                    "name": x.name,
+                    "name": name_of("Input: its name", x.name),
                     "shape": None if x.shape is None else [int(size) for size in x.shape],
                     "dtype": to_plain(f"{x.title}: its dtype", x.dtype),
                     "grad": bool(x.grad),
@@ -166,11 +166,9 @@ class Reader:
         keys = {"layer", "name", "keep", "inputs", "constants", "steps", "outputs"}
         if entry.keys() != keys:
             raise ValueError(f"{what} must have {', '.join(sorted(keys))}; got {', '.join(map(str, entry)):.80}.")
-        name, keep = entry["name"], entry["keep"]
-        if not (name is None or (type(name) is str and name)) or type(keep) is not bool:
-            raise ValueError(
-                f"{what}: name must be a text or null, and keep true or false; got {name!r:.60}, {keep!r:.60}."
-            )
+        name, keep = name_of(f"{what}: name", entry["name"]), entry["keep"]
+        if type(keep) is not bool:
+            raise ValueError(f"{what}: keep must be true or false; got {keep!r:.60}.")
         inputs = [
             self._input(f"{what}: inputs[{n}]", x) for n, x in enumerate(listed(f"{what}: inputs", entry["inputs"]))
         ]
@@ -226,8 +224,9 @@ class Reader:
         if type(entry["grad"]) is not bool:
             raise ValueError(f"{what}: grad must be true or false; got {entry['grad']!r:.60}.")
         shape = None if entry["shape"] is None else shape_of(f"{what}: shape", entry["shape"])
+        name = name_of(f"{what}: name", entry["name"], or_none=False)
         try:
-            x = Input(entry["name"], None, dtype_of(f"{what}: dtype", entry["dtype"]), entry["grad"])
+            x = Input(str(name), None, dtype_of(f"{what}: dtype", entry["dtype"]), entry["grad"])
         except TypeError as error:
             raise ValueError(f"{what}: {error}") from None
         self._shapes.append((x, shape))
@@ -243,8 +242,9 @@ class Reader:
         """Give the steps the names that they had; those of a part of a graph are not what the wiring would give."""
         given: dict[int, str] = {}
         for layer, name in names:
-            if type(name) is not str or not name or given.setdefault(id(layer), name) != name:
-                raise ValueError(f"{what}: each layer must have one name, a text; {layer.title} has {name!r:.60}.")
+            name_of(f"{what}: the name of a step", name, or_none=False)
+            if given.setdefault(id(layer), name) != name:
+                raise ValueError(f"{what}: each layer must have one name; {layer.title} has {name!r:.60} too.")
         for step in graph.wiring.steps:
             step.name = given.get(id(step.layer), step.name)
         check_full_names(f"{what}: {graph.title}", graph.wiring.steps)

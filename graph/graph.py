@@ -245,7 +245,8 @@ class Graph(Layer):
 
         Not in it: parameters and running statistics, gradients, generators, and whether it is in training mode.
 
-        Errors       TypeError: a layer of a class that is not registered (see `register_layer`), a function as `init`
+        Errors       TypeError: a layer of a class that is not registered (see `register_layer`), a function as `init`.
+                     ValueError: too large to be read again, a name that cannot be printed
         """
         from .describe import graph_to_dict
 

@@ -79,6 +79,13 @@ def whole(what: str, value: Any, least: int = 0, most: int = 2**63 - 1) -> int:
     return value
 
 
+def name_of(what: str, name: Any, *, or_none: bool = True) -> str | None:
+    """The value, a text that can be printed or, where that is allowed, None; else a ValueError."""
+    if (name is None and or_none) or (type(name) is str and name and name.isprintable()):
+        return name
+    raise ValueError(f"{what} must be a text that can be printed{' or null' * or_none}; got {name!r:.60}.")
+
+
 def dtype_of(what: str, name: Any) -> np.dtype[Any]:
     """The dtype of a name, one of a few; else a ValueError."""
     if type(name) is not str or name not in DTYPES:

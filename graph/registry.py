@@ -18,7 +18,7 @@ import numpy as np
 import brickgrad.layers
 from brickgrad.layers import Layer
 
-from .plain import dtype_of, from_plain, to_plain
+from .plain import dtype_of, from_plain, name_of, to_plain
 
 AnyLayer = TypeVar("AnyLayer", bound=type[Layer])
 LAYERS: dict[str, type[Layer]] = {
@@ -93,7 +93,8 @@ def describe_layer(layer: Layer) -> dict[str, Any]:
             )
         value = value.item() if isinstance(value, np.generic) else value
         arguments[name] = to_plain(f"{layer.title}: its {name}", value)
-    return {"layer": kind.__name__, "name": layer.name, "trainable": bool(layer.trainable), "arguments": arguments}
+    own = name_of(f"{kind.__name__}: its name", layer.name)
+    return {"layer": kind.__name__, "name": own, "trainable": bool(layer.trainable), "arguments": arguments}
 
 
 def build_layer(what: str, entry: Mapping[str, Any], rng: np.random.Generator, room: int) -> Layer:
@@ -111,11 +112,9 @@ def build_layer(what: str, entry: Mapping[str, Any], rng: np.random.Generator, r
             f"{what} must be a layer of brickgrad or one given to brickgrad.register_layer; got {kind!r:.60}."
         )
     what = f"{what} ({kind})"
-    if not (name is None or (type(name) is str and name)) or type(entry["trainable"]) is not bool:
-        raise ValueError(
-            f"{what}: name must be a text or null, and trainable true or false; got {name!r:.60}, "
-            f"{entry['trainable']!r:.60}."
-        )
+    name_of(f"{what}: name", name)
+    if type(entry["trainable"]) is not bool:
+        raise ValueError(f"{what}: trainable must be true or false; got {entry['trainable']!r:.60}.")
     cls = LAYERS[kind]
     arguments = _checked(what, cls, given)
     entries = _ENTRIES[kind](arguments) if kind in _ENTRIES else 0

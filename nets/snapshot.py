@@ -47,12 +47,14 @@ def write_translated(
     wrong = _wrong_names(required, names, "the keys of names, which must be those of this net's parameters")
     lacking = ", ".join(sorted(repr(theirs) for theirs in names.values() if _source(theirs, found) is None))
     if lacking:
-        held = ", ".join(sorted(found)) or "nothing"
+        held = ", ".join(sorted(map(_shown, found))) or "nothing"
         wrong.append(f"the file must hold what names asks for; it lacks {lacking} and holds {held}")
     asked = {_source(theirs, found) for theirs in names.values()}
     spare = [name for name in found if name not in asked and not any(fnmatchcase(name, each) for each in ignore)]
     if spare:
-        wrong.append(f"each array of the file must be in names or in ignore; in neither: {', '.join(sorted(spare))}")
+        wrong.append(
+            f"each array of the file must be in names or in ignore; in neither: {', '.join(sorted(map(_shown, spare)))}"
+        )
     values = {}
     for name, theirs in names.items():
         source = _source(theirs, found)
@@ -82,10 +84,15 @@ def _write(who: str, arrays: Mapping[str, Array], values: Mapping[str, Array], w
         array[...] = values[name]
 
 
+def _shown(name: object) -> str:
+    """A name, which may come from a file, as errors can print it."""
+    return name if isinstance(name, str) and name.isprintable() else repr(name)
+
+
 def _wrong_names(wanted: Mapping[str, Any], given: Mapping[str, Any], what: str) -> list[str]:
     """What is wrong with the names, in at most one sentence."""
     missing, unexpected = (
-        ", ".join(sorted(map(str, names))) or "none"
+        ", ".join(sorted(map(_shown, names))) or "none"
         for names in (wanted.keys() - given.keys(), given.keys() - wanted.keys())
     )
     if wanted.keys() == given.keys():

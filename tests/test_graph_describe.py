@@ -264,9 +264,9 @@ STEP, INPUT = (*GRAPH, "steps", 0), (*GRAPH, "inputs", 0)
         ((*AFFINE, "layer"), "Layer", "got 'Layer'"),
         ((*AFFINE, "layer"), ["Affine"], r"got \['Affine'\]"),
         ((*AFFINE, "more"), 1, "must have layer, name, trainable and arguments"),
-        ((*AFFINE, "name"), 1, "name must be a text or null"),
-        ((*AFFINE, "name"), "", "name must be a text or null"),
-        ((*AFFINE, "trainable"), 1, "trainable true or false"),
+        ((*AFFINE, "name"), 1, "name must be a text that can be printed or null"),
+        ((*AFFINE, "name"), "", "name must be a text that can be printed or null"),
+        ((*AFFINE, "trainable"), 1, "trainable must be true or false"),
         (ARGUMENTS, [1], "arguments must be sizes, bias, init, dtype, by name"),
         ((*ARGUMENTS, "rng"), 1, "arguments must be sizes, bias, init, dtype, by name"),
         ((*ARGUMENTS, "self"), 1, "arguments must be sizes, bias, init, dtype, by name"),
@@ -286,10 +286,11 @@ STEP, INPUT = (*GRAPH, "steps", 0), (*GRAPH, "inputs", 0)
         ((*ARGUMENTS, "dtype"), "O", "dtype must be one of float16, float32"),
         ((*ARGUMENTS, "dtype"), "int32", "dtype must be a float"),
         ((*GRAPH, "more"), 1, "must have constants, inputs, keep, layer, name, outputs, steps"),
-        ((*GRAPH, "keep"), None, "keep true or false"),
-        ((*GRAPH, "name"), 3, "name must be a text or null"),
+        ((*GRAPH, "keep"), None, "keep must be true or false"),
+        ((*GRAPH, "name"), 3, "name must be a text that can be printed or null"),
         ((*GRAPH, "inputs"), [], r"steps\[0\]: reads must have a value that is no constant"),
-        ((*INPUT, "name"), "", "name must be a string"),
+        ((*INPUT, "name"), "", "name must be a text that can be printed; got"),
+        ((*INPUT, "name"), "\x1b[2J", r"name must be a text that can be printed; got '.x1b"),
         ((*INPUT, "shape"), [-1], r"inputs\[0\]: shape must be a whole number"),
         ((*INPUT, "shape"), [2**20, 2**20], "shape must have at most 2,147,483,648 entries"),
         ((*INPUT, "shape"), [1] * 33, "shape must be a list of at most 32 sizes"),
@@ -309,7 +310,8 @@ STEP, INPUT = (*GRAPH, "steps", 0), (*GRAPH, "inputs", 0)
         ((*STEP, "reads"), [3], r"reads must be a whole number in 0..2; got 3"),
         ((*STEP, "reads"), [1], "reads must have a value that is no constant"),
         ((*STEP, "reads"), [], "reads must have a value that is no constant"),
-        ((*STEP, "name"), None, "each layer must have one name"),
+        ((*STEP, "name"), None, "the name of a step must be a text that can be printed; got None"),
+        ((*AFFINE, "name"), "\ud800", r"name must be a text that can be printed or null; got '.ud800'"),
         ((*STEP, "name"), "relu1", None),
         ((*STEP, "name"), "mul1", "two layers have the name 'mul1'"),
         ((*GRAPH, "outputs"), 3, "each of its steps must lead to an output; got 4 steps, of which 1 do"),
@@ -435,3 +437,8 @@ def test_no_layer_runs_while_a_description_is_read_and_shapes_are_found_when_ask
 def test_making_parameters_takes_at_most_32_bytes_for_each_of_their_numbers():
     d = one(bg.Affine(700, 700, dtype=np.float64)).to_dict()
     assert 16 * 700 * 700 < peak(lambda: bg.Graph.from_dict(d)) < 32 * 700 * 700 + 1_000_000
+
+
+def test_a_name_that_would_not_be_read_is_not_written():
+    with pytest.raises(ValueError, match=r"ReLU: its name must be a text that can be printed or null; got 'a.nb'"):
+        one(bg.ReLU(name="a\nb")).to_dict()

@@ -119,6 +119,12 @@ def test_load_by_a_map_that_does_not_fit_says_how_and_changes_nothing(tmp_path, 
     np.testing.assert_array_equal(net.vector, before)
 
 
+def test_names_that_a_terminal_would_obey_are_quoted_in_errors(tmp_path):
+    theirs(tmp_path, **{"\x1b[2J": np.zeros(1)})
+    with pytest.raises(ValueError, match=r"in neither: '.x1b\[2J', more"):
+        bg.TwoLayerNet(4, 3, 2, rng=0).load(tmp_path / "theirs", names=NAMES)
+
+
 def test_load_by_a_map_narrows_nothing(tmp_path):
     theirs(tmp_path, **{"fc1.bias": np.zeros(3, np.float64)})
     with pytest.raises(ValueError, match=r"b1 must be \(3,\) of float32; got \(3,\) of float64"):
