@@ -6,6 +6,7 @@ before it where the name is taken. Two are left out: `name`, which every layer h
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import types
@@ -64,7 +65,8 @@ def register_layer(cls: AnyLayer) -> AnyLayer:
     """
     if not isinstance(cls, type) or not issubclass(cls, Layer):
         raise TypeError(f"register_layer: takes a class of layers; got {cls!r:.60}.")
-    if any(p.kind is p.VAR_KEYWORD for p in _parameters(cls).values()):
+    known: Any = cls  # a class hashes, though mypy takes it for one of its instances
+    if any(p.kind is p.VAR_KEYWORD for p in _parameters(known).values()):
         raise TypeError(f"register_layer: {cls.__name__} must name each argument of its constructor; it has **options.")
     before = LAYERS.get(cls.__name__)
     if cls.__name__ == "Graph" or (before is not None and before.vetted and before is not cls):
@@ -75,8 +77,9 @@ def register_layer(cls: AnyLayer) -> AnyLayer:
 
 def describe_layer(layer: Layer) -> dict[str, Any]:
     """The layer as plain values; TypeError where it is not registered, or an argument cannot be told or described."""
-    kind = type(layer)
-    if LAYERS.get(kind.__name__) is not kind:
+    kind: Any = type(layer)
+    registered: Any = LAYERS.get(kind.__name__)
+    if registered is not kind:
         raise TypeError(
             f"{layer.title}: must be registered, to be described: brickgrad.register_layer({kind.__name__})."
         )
@@ -115,14 +118,13 @@ def build_layer(what: str, entry: Mapping[str, Any], rng: np.random.Generator, r
     name_of(f"{what}: name", name)
     if type(entry["trainable"]) is not bool:
         raise ValueError(f"{what}: trainable must be true or false; got {entry['trainable']!r:.60}.")
-    cls = LAYERS[kind]
+    cls: Any = LAYERS[kind]
     arguments = _checked(what, cls, given)
     entries = _ENTRIES[kind](arguments) if kind in _ENTRIES else 0
     if entries > room:
         raise ValueError(f"{what}: its parameters must have at most {room:,} numbers; got {entries:,}.")
     options: dict[str, Any] = {"name": name, "rng": rng}
-    known = inspect.signature(cls.__init__).parameters
-    arguments |= {key: value for key, value in options.items() if key in known}
+    arguments |= {key: value for key, value in options.items() if key in _signature(cls)}
     try:
         with np.errstate(all="ignore"):
             layer = _call(cls, arguments)
@@ -132,12 +134,27 @@ def build_layer(what: str, entry: Mapping[str, Any], rng: np.random.Generator, r
     return layer
 
 
-def _parameters(cls: type[Layer]) -> dict[str, inspect.Parameter]:
+@functools.cache
+def _signature(cls: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(cls.__init__).parameters
+
+
+@functools.cache
+def _parameters(cls: Any) -> Mapping[str, inspect.Parameter]:
     """The arguments that a description holds."""
-    return {n: p for n, p in inspect.signature(cls.__init__).parameters.items() if n not in _LEFT_OUT}
+    return {name: parameter for name, parameter in _signature(cls).items() if name not in _LEFT_OUT}
 
 
-def _checked(what: str, cls: type[Layer], given: Any) -> dict[str, Any]:
+@functools.cache
+def _types(cls: Any) -> Mapping[str, Any]:
+    """The types that are written to the arguments."""
+    try:
+        return typing.get_type_hints(cls.__init__)
+    except Exception:  # of a class made in a function, say; its constructor is all there is to check them
+        return {}
+
+
+def _checked(what: str, cls: Any, given: Any) -> dict[str, Any]:
     """The arguments as values: known ones, all that are needed, each of its type."""
     parameters = _parameters(cls)
     if type(given) is not dict or not given.keys() <= parameters.keys():
@@ -147,13 +164,9 @@ def _checked(what: str, cls: type[Layer], given: Any) -> dict[str, Any]:
     ]
     if lacking or (cls.vetted and "sizes" in parameters and "sizes" not in given):
         raise ValueError(f"{what}: arguments must have {', '.join(lacking) or 'sizes'}; got {given!r:.80}.")
-    try:
-        hints = typing.get_type_hints(cls.__init__)
-    except Exception:  # of a class made in a function, say; its constructor is all there is to check them
-        hints = {}
     arguments = {}
     for name, plain in given.items():
-        hint = hints.get(name, Any)
+        hint = _types(cls).get(name, Any)
         value = from_plain(f"{what}: {name}", plain)
         if name == "dtype" and value is not None:
             value = dtype_of(f"{what}: dtype", value)
@@ -178,21 +191,28 @@ def _fits(value: Any, hint: Any) -> bool:
         if origin is tuple and parts[1:] != (...,):
             return len(value) == len(parts) and all(map(_fits, value, parts))
         return all(_fits(entry, parts[0]) for entry in value)
+    if origin is typing.Literal:
+        return any(type(value) is type(part) and value == part for part in parts)
     if hint is float:
         return type(value) in (int, float)
-    return isinstance(hint, type) and type(value) is hint
+    if hint in (list, tuple):
+        return isinstance(value, tuple)
+    if isinstance(hint, type):
+        return type(value) is hint
+    return origin is not Callable  # of other kinds of types nothing is known here
 
 
 def _words(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")
 
 
-def _call(cls: type[Layer], arguments: dict[str, Any]) -> Layer:
+def _call(cls: Any, arguments: dict[str, Any]) -> Layer:
     """Call the constructor with arguments by name, those of a *list in their place."""
     arguments, places = dict(arguments), []
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    parameters = list(_signature(cls).values())[1:]
     rest = next((p for p in parameters if p.kind is p.VAR_POSITIONAL), None)
     if rest is not None:
         before = [p for p in parameters[: parameters.index(rest)] if p.name in arguments]
         places = [arguments.pop(p.name) for p in before] + list(arguments.pop(rest.name, ()))
-    return cls(*places, **arguments)
+    layer: Layer = cls(*places, **arguments)
+    return layer

@@ -15,6 +15,8 @@ def test_files_changed_at_random_are_refused_or_loaded_soundly_in_bounded_memory
         start = time.perf_counter()
         fuzzer.run(number)
         slowest = max(slowest, (time.perf_counter() - start, number))
+        if number % 20_000 == 0:
+            print(f"case {number:,}", flush=True)
     for (kind, outcome), count in sorted(fuzzer.outcomes.items()):
         print(f"{count:9,} {kind}: {outcome}")
     print(f"{fuzzer.most:,} bytes allocated at most, of {MOST_BYTES:,}")

@@ -3,6 +3,8 @@
 import copy
 import json
 import tracemalloc
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import layer_table
 import numpy as np
@@ -181,6 +183,48 @@ def test_a_layer_of_ones_own_is_refused_until_it_is_registered_by_hand():
     d["layers"][0]["arguments"]["factor"] = "2"
     with pytest.raises(ValueError, match=r"layers\[0\] \(Scale\): factor must be float; got '2'"):
         bg.Graph.from_dict(d)
+
+
+class Typed(bg.Layer):
+    def __init__(
+        self,
+        mode: Literal["fast", "slow"] = "fast",
+        sizes: list = (),
+        more: Sequence[float] | None = None,
+        pair: tuple[int, str] = (1, "a"),
+        init: str | Callable[[int], float] = "he",
+        free=None,
+    ):
+        self.mode, self.sizes, self.more, self.pair, self.init, self.free = mode, sizes, more, pair, init, free
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            {"mode": "slow", "sizes": [1, "x"], "more": [1, 2.5], "pair": [2, "b"], "free": {"slice": [1, 2, None]}},
+            None,
+        ),
+        ({"mode": "medium"}, "mode must be Literal"),
+        ({"sizes": 3}, "sizes must be list; got 3"),
+        ({"more": [1, "2"]}, "more must be"),
+        ({"pair": [2]}, "pair must be"),
+        ({"pair": [2, 3]}, "pair must be"),
+        ({"init": True}, "init must be"),
+    ],
+)
+def test_arguments_are_held_to_the_types_that_are_written_to_them(arguments, text):
+    bg.register_layer(Typed)
+    entry = {**describe_layer(Typed()), "arguments": arguments}
+    if text is None:
+        assert describe_layer(build_layer("it", entry, np.random.default_rng(0), 0))["arguments"] == {
+            **arguments,
+            "init": "he",
+        }
+        return
+    with pytest.raises(ValueError, match=text):
+        build_layer("it", entry, np.random.default_rng(0), 0)
 
 
 @pytest.mark.usefixtures("registry")
