@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import os
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -190,10 +191,12 @@ def _entry(
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise _wrong(path, f"{name!r} must have dtype, shape and data_offsets and nothing else")
     if not isinstance(entry["dtype"], str) or entry["dtype"] not in DTYPES:
-        raise _wrong(path, f"{name!r} has the dtype {str(entry['dtype'])[:40]!r}, which is none of {', '.join(DTYPES)}")
+        raise _wrong(
+            path, f"{name!r} has the dtype {reprlib.repr(entry['dtype'])}, which is none of {', '.join(DTYPES)}"
+        )
     if not whole(entry["shape"]) or len(entry["shape"]) > 32:
-        raise _wrong(path, f"{name!r} has the shape {str(entry['shape'])[:60]}")
+        raise _wrong(path, f"{name!r} has the shape {reprlib.repr(entry['shape'])}")
     offsets = entry["data_offsets"]
     if not whole(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise _wrong(path, f"{name!r} has the data_offsets {str(offsets)[:60]}")
+        raise _wrong(path, f"{name!r} has the data_offsets {reprlib.repr(offsets)}")
     return np.dtype(DTYPES[entry["dtype"]]), tuple(entry["shape"]), (offsets[0], offsets[1])

@@ -18,7 +18,7 @@ from brickgrad.layers.initial import make_rng
 from .graph import Graph
 from .limits import MOST_LAYERS, Size, listed
 from .node import Call, Constant, Input, Node
-from .plain import dtype_of, from_plain, name_of, shape_of, to_plain, whole
+from .plain import brief, dtype_of, from_plain, name_of, shape_of, to_plain, whole
 from .registry import build_layer, describe_layer
 from .wiring import check_full_names
 
@@ -36,7 +36,7 @@ def graph_from_dict(description: Any, rng: Any, max_params: int) -> Graph:
     """See Graph.from_dict."""
     reader = Reader("Graph.from_dict", description, {"graph"}, rng, max_params)
     if reader.kind != "Graph":
-        raise ValueError(f"Graph.from_dict: kind must be 'Graph'; got {reader.kind!r:.60}. Nets have Net.from_dict.")
+        raise ValueError(f"Graph.from_dict: kind must be 'Graph'; got {brief(reader.kind)}. Nets have Net.from_dict.")
     (graph,) = reader.finish(reader.graph("graph"))
     return graph
 
@@ -108,7 +108,7 @@ class Reader:
             raise ValueError(f"{owner}: version must be {VERSION}; got {version}: a newer brickgrad wrote it.")
         keys = {"version", "kind", "layers", *more}
         if type(description) is not dict or type(version) is not int or version != VERSION:
-            raise ValueError(f"{owner}: takes a dict as to_dict gives, of version {VERSION}; got {description!r:.60}.")
+            raise ValueError(f"{owner}: takes a dict as to_dict gives, of version {VERSION}; got {brief(description)}.")
         if description.keys() != keys:
             raise ValueError(
                 f"{owner}: must have {', '.join(sorted(keys))}; got {', '.join(map(str, description)):.80}."
@@ -151,7 +151,7 @@ class Reader:
 
     def _add(self, what: str, entry: Any) -> None:
         if type(entry) is not dict:
-            raise ValueError(f"{what} must be a dict that describes a layer; got {entry!r:.60}.")
+            raise ValueError(f"{what} must be a dict that describes a layer; got {brief(entry)}.")
         if entry.get("layer") == "Graph":
             self._layers.append(self._graph(what, entry))
             return
@@ -168,7 +168,7 @@ class Reader:
             raise ValueError(f"{what} must have {', '.join(sorted(keys))}; got {', '.join(map(str, entry)):.80}.")
         name, keep = name_of(f"{what}: name", entry["name"]), entry["keep"]
         if type(keep) is not bool:
-            raise ValueError(f"{what}: keep must be true or false; got {keep!r:.60}.")
+            raise ValueError(f"{what}: keep must be true or false; got {brief(keep)}.")
         inputs = [
             self._input(f"{what}: inputs[{n}]", x) for n, x in enumerate(listed(f"{what}: inputs", entry["inputs"]))
         ]
@@ -179,7 +179,7 @@ class Reader:
         for number, step in enumerate(steps):
             where = f"{what}: steps[{number}]"
             if type(step) is not dict or step.keys() != {"layer", "name", "reads"}:
-                raise ValueError(f"{where} must have layer, name and reads; got {step!r:.60}.")
+                raise ValueError(f"{where} must have layer, name and reads; got {brief(step)}.")
             whole(f"{where}: layer", step["layer"], 0, len(self._layers) - 1)
             for value in listed(f"{where}: reads", step["reads"]):
                 whole(f"{where}: reads", value)
@@ -211,7 +211,7 @@ class Reader:
     def _call(self, what: str, layer: Layer, reads: list[Any], nodes: list[Node]) -> Call:
         found = _nodes(f"{what}: reads", reads, nodes)
         if all(isinstance(node, Constant) for node in found):  # else it would run as the graph is made
-            raise ValueError(f"{what}: reads must have a value that is no constant; got {reads!r:.60}.")
+            raise ValueError(f"{what}: reads must have a value that is no constant; got {brief(reads)}.")
         try:
             return Call(layer, found, what.rpartition(": ")[2])
         except TypeError as error:
@@ -220,9 +220,9 @@ class Reader:
     def _input(self, what: str, entry: Any) -> Input:
         """An Input, which gets its shape at the end."""
         if type(entry) is not dict or entry.keys() != {"name", "shape", "dtype", "grad"}:
-            raise ValueError(f"{what} must have name, shape, dtype and grad; got {entry!r:.60}.")
+            raise ValueError(f"{what} must have name, shape, dtype and grad; got {brief(entry)}.")
         if type(entry["grad"]) is not bool:
-            raise ValueError(f"{what}: grad must be true or false; got {entry['grad']!r:.60}.")
+            raise ValueError(f"{what}: grad must be true or false; got {brief(entry['grad'])}.")
         shape = None if entry["shape"] is None else shape_of(f"{what}: shape", entry["shape"])
         name = name_of(f"{what}: name", entry["name"], or_none=False)
         try:
@@ -244,7 +244,7 @@ class Reader:
         for layer, name in names:
             name_of(f"{what}: the name of a step", name, or_none=False)
             if given.setdefault(id(layer), name) != name:
-                raise ValueError(f"{what}: each layer must have one name; {layer.title} has {name!r:.60} too.")
+                raise ValueError(f"{what}: each layer must have one name; {layer.title} has {brief(name)} too.")
         for step in graph.wiring.steps:
             step.name = given.get(id(step.layer), step.name)
         check_full_names(f"{what}: {graph.title}", graph.wiring.steps)

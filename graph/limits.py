@@ -6,6 +6,8 @@ from typing import Any
 
 from brickgrad.layers import Layer
 
+from .plain import brief
+
 MOST_LAYERS = 20_000
 MOST_VALUES = 200_000  # that the steps of all graphs read and give, those of a graph inside at each of its places
 MOST_DEPTH = 32  # graphs in graphs
@@ -44,6 +46,6 @@ class Size:
 def listed(what: str, value: Any, most: int = MOST_VALUES) -> list[Any]:
     """The value, a list that is not too long; else a ValueError."""
     if type(value) is not list or len(value) > most:
-        got = f"{len(value):,}" if type(value) is list else f"{value!r:.60}"
+        got = f"{len(value):,}" if type(value) is list else f"{brief(value)}"
         raise ValueError(f"{what} must be a list of at most {most:,}; got {got}.")
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,13 @@ DTYPES = {name: np.dtype(name) for name in _KINDS.split()}
 MOST_ENTRIES = 2**31  # of an array, and of one sample
 MOST_AXES = 32
 _DEEPEST = 4  # lists in lists
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 60
+
+
+def brief(value: Any) -> str:
+    """The value as errors show it: however long and deep it is, the beginning."""
+    return _BRIEF.repr(value)[:80]
 
 
 def to_plain(what: str, value: Any) -> Any:
@@ -69,13 +77,13 @@ def from_plain(what: str, value: Any, depth: int = 0) -> Any:
             return float(value["float"])
         if value.keys() == {"dtype", "shape", "base64"}:
             return _array(what, value)
-    raise ValueError(f"{what} must be a number, a text, a list, a slice or an array; got {value!r:.60}.")
+    raise ValueError(f"{what} must be a number, a text, a list, a slice or an array; got {brief(value)}.")
 
 
 def whole(what: str, value: Any, least: int = 0, most: int = 2**63 - 1) -> int:
     """The value, a whole number from `least` to `most`; else a ValueError."""
     if type(value) is not int or not least <= value <= most:
-        raise ValueError(f"{what} must be a whole number in {least}..{most}; got {value!r:.60}.")
+        raise ValueError(f"{what} must be a whole number in {least}..{most}; got {brief(value)}.")
     return value
 
 
@@ -83,20 +91,20 @@ def name_of(what: str, name: Any, *, or_none: bool = True) -> str | None:
     """The value, a text that can be printed or, where that is allowed, None; else a ValueError."""
     if (name is None and or_none) or (type(name) is str and name and name.isprintable()):
         return name
-    raise ValueError(f"{what} must be a text that can be printed{' or null' * or_none}; got {name!r:.60}.")
+    raise ValueError(f"{what} must be a text that can be printed{' or null' * or_none}; got {brief(name)}.")
 
 
 def dtype_of(what: str, name: Any) -> np.dtype[Any]:
     """The dtype of a name, one of a few; else a ValueError."""
     if type(name) is not str or name not in DTYPES:
-        raise ValueError(f"{what} must be one of {', '.join(DTYPES)}; got {name!r:.60}.")
+        raise ValueError(f"{what} must be one of {', '.join(DTYPES)}; got {brief(name)}.")
     return DTYPES[name]
 
 
 def shape_of(what: str, sizes: Any) -> tuple[int, ...]:
     """A shape that NumPy can hold; else a ValueError."""
     if type(sizes) is not list or len(sizes) > MOST_AXES:
-        raise ValueError(f"{what} must be a list of at most {MOST_AXES} sizes; got {sizes!r:.60}.")
+        raise ValueError(f"{what} must be a list of at most {MOST_AXES} sizes; got {brief(sizes)}.")
     shape = tuple(whole(what, size, 0, MOST_ENTRIES) for size in sizes)
     if math.prod(size or 1 for size in shape) > MOST_ENTRIES:
         raise ValueError(f"{what} must have at most {MOST_ENTRIES:,} entries; got {shape}.")
@@ -114,8 +122,8 @@ def _array(what: str, value: dict[str, Any]) -> Any:
     except (binascii.Error, ValueError):
         content = b""
     if type(text) is not str or len(content) != due or base64.b64encode(content).decode() != text:
-        raise ValueError(f"{what}: base64 must be {due} bytes for {shape} of {dtype.name}; got {text!r:.60}.")
+        raise ValueError(f"{what}: base64 must be {due} bytes for {shape} of {dtype.name}; got {brief(text)}.")
     if dtype.kind == "b" and not set(content) <= {0, 1}:
-        raise ValueError(f"{what}: base64 must be bytes of 0 and 1 for bool; got {text!r:.60}.")
+        raise ValueError(f"{what}: base64 must be bytes of 0 and 1 for bool; got {brief(text)}.")
     array = np.frombuffer(content, dtype.newbyteorder("<")).astype(dtype).reshape(shape)
     return array[()] if value["shape"] is None else array

@@ -19,7 +19,7 @@ import numpy as np
 import brickgrad.layers
 from brickgrad.layers import Layer
 
-from .plain import dtype_of, from_plain, name_of, to_plain
+from .plain import brief, dtype_of, from_plain, name_of, to_plain
 
 AnyLayer = TypeVar("AnyLayer", bound=type[Layer])
 LAYERS: dict[str, type[Layer]] = {
@@ -64,7 +64,7 @@ def register_layer(cls: AnyLayer) -> AnyLayer:
         array([6.])
     """
     if not isinstance(cls, type) or not issubclass(cls, Layer):
-        raise TypeError(f"register_layer: takes a class of layers; got {cls!r:.60}.")
+        raise TypeError(f"register_layer: takes a class of layers; got {brief(cls)}.")
     known: Any = cls  # a class hashes, though mypy takes it for one of its instances
     if any(p.kind is p.VAR_KEYWORD for p in _parameters(known).values()):
         raise TypeError(f"register_layer: {cls.__name__} must name each argument of its constructor; it has **options.")
@@ -112,12 +112,12 @@ def build_layer(what: str, entry: Mapping[str, Any], rng: np.random.Generator, r
     kind, name, given = entry["layer"], entry["name"], entry["arguments"]
     if type(kind) is not str or kind not in LAYERS:
         raise ValueError(
-            f"{what} must be a layer of brickgrad or one given to brickgrad.register_layer; got {kind!r:.60}."
+            f"{what} must be a layer of brickgrad or one given to brickgrad.register_layer; got {brief(kind)}."
         )
     what = f"{what} ({kind})"
     name_of(f"{what}: name", name)
     if type(entry["trainable"]) is not bool:
-        raise ValueError(f"{what}: trainable must be true or false; got {entry['trainable']!r:.60}.")
+        raise ValueError(f"{what}: trainable must be true or false; got {brief(entry['trainable'])}.")
     cls: Any = LAYERS[kind]
     arguments = _checked(what, cls, given)
     entries = _ENTRIES[kind](arguments) if kind in _ENTRIES else 0
@@ -158,12 +158,12 @@ def _checked(what: str, cls: Any, given: Any) -> dict[str, Any]:
     """The arguments as values: known ones, all that are needed, each of its type."""
     parameters = _parameters(cls)
     if type(given) is not dict or not given.keys() <= parameters.keys():
-        raise ValueError(f"{what}: arguments must be {', '.join(parameters) or 'none'}, by name; got {given!r:.80}.")
+        raise ValueError(f"{what}: arguments must be {', '.join(parameters) or 'none'}, by name; got {brief(given)}.")
     lacking = [
         n for n, p in parameters.items() if n not in given and p.default is p.empty and p.kind != p.VAR_POSITIONAL
     ]
     if lacking or (cls.vetted and "sizes" in parameters and "sizes" not in given):
-        raise ValueError(f"{what}: arguments must have {', '.join(lacking) or 'sizes'}; got {given!r:.80}.")
+        raise ValueError(f"{what}: arguments must have {', '.join(lacking) or 'sizes'}; got {brief(given)}.")
     arguments = {}
     for name, plain in given.items():
         hint = _types(cls).get(name, Any)
@@ -173,7 +173,7 @@ def _checked(what: str, cls: Any, given: Any) -> dict[str, Any]:
         if parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
             hint = types.GenericAlias(tuple, (hint, ...))
         if not _fits(value, hint):
-            raise ValueError(f"{what}: {name} must be {_words(hint)}; got {value!r:.60}.")
+            raise ValueError(f"{what}: {name} must be {_words(hint)}; got {brief(value)}.")
         arguments[name] = value
     return arguments
 

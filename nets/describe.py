@@ -13,7 +13,7 @@ import os
 from typing import Any
 
 from brickgrad.graph.describe import VERSION, Reader, Writer
-from brickgrad.graph.plain import whole
+from brickgrad.graph.plain import brief, whole
 
 from .convolutional import DeepConvNet, SimpleConvNet
 from .multi_layer import MultiLayerNet, TwoLayerNet
@@ -51,21 +51,21 @@ def net_from_dict(owner: str, description: Any, rng: Any, max_params: int) -> Ne
     """See Net.from_dict."""
     reader = Reader(owner, description, {"graph", "loss", "shard_size", "settings"}, rng, max_params)
     if type(reader.kind) is not str or reader.kind not in NETS:
-        raise ValueError(f"{owner}: kind must be one of {', '.join(NETS)}; got {reader.kind!r:.60}.")
+        raise ValueError(f"{owner}: kind must be one of {', '.join(NETS)}; got {brief(reader.kind)}.")
     cls, body, loss = NETS[reader.kind], reader.graph("graph"), reader.layer("loss")
     settings, size = description["settings"], description["shard_size"]
     if type(settings) is not dict or settings.keys() != set(cls.settings):
-        raise ValueError(f"{owner}: settings must be {', '.join(cls.settings) or 'none'}; got {settings!r:.60}.")
+        raise ValueError(f"{owner}: settings must be {', '.join(cls.settings) or 'none'}; got {brief(settings)}.")
     if len(body.inputs) != 1 or body._many or loss.n_outputs != 1:
         raise ValueError(f"{owner}: the graph must have one input and one output, and the loss one output.")
     if body.name != reader.kind or body.keep:
         raise ValueError(
-            f"{owner}: the graph's name must be {reader.kind} and its keep false; got {body.name!r:.60}, {body.keep}."
+            f"{owner}: the graph's name must be {reader.kind} and its keep false; got {brief(body.name)}, {body.keep}."
         )
     net = cls.__new__(cls)
     for name, value in settings.items():
         if type(value) not in (int, float) or not 0 <= value < math.inf:
-            raise ValueError(f"{owner}: {name} must be a number of 0 or more; got {value!r:.60}.")
+            raise ValueError(f"{owner}: {name} must be a number of 0 or more; got {brief(value)}.")
         setattr(net, name, float(value))
     try:
         Net.__init__(net, body.inputs[0], body.outputs[0], loss)

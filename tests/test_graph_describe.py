@@ -486,3 +486,21 @@ def test_making_parameters_takes_at_most_32_bytes_for_each_of_their_numbers():
 def test_a_name_that_would_not_be_read_is_not_written():
     with pytest.raises(ValueError, match=r"ReLU: its name must be a text that can be printed or null; got 'a.nb'"):
         one(bg.ReLU(name="a\nb")).to_dict()
+
+
+@pytest.mark.parametrize(
+    "place", [('"he"', ""), ("[4, 3]", ""), ('"a"', ""), ("[0]", ""), ('"kind": "Graph"', '"kind": ')]
+)
+def test_lists_as_deep_as_json_reads_them_are_refused_with_a_short_error(place):
+    old, before = place
+    text, refused = json.dumps(description()), 0
+    assert old in text
+    for depth in range(800, 1000):
+        try:
+            d = json.loads(text.replace(old, f"{before}{'[' * depth}{']' * depth}", 1))
+        except RecursionError:  # JSON's own, deeper than it goes
+            break
+        with pytest.raises(ValueError, match="must"):
+            bg.Graph.from_dict(d)
+        refused += 1
+    assert refused > 10
