@@ -1,4 +1,4 @@
-"""A million files changed at random: FUZZ=1000000 runs them all, CI a part."""
+"""A million files changed at random: FUZZ=1000000 runs them all, from FUZZ_FIRST on; CI a part."""
 
 import os
 import time
