@@ -399,7 +399,7 @@ def picture(trainer):
         [array.tobytes() for array in net.snapshot().values()],
         {key: slot.tobytes() for key, slot in optimizer.slots.items()},
         (optimizer.step, optimizer.lr, trainer.epoch, trainer.last_epoch, trainer.stopped, trainer.split_seed),
-        (trainer.resumed, trainer._n_saved, trainer._place),
+        (trainer.resumed, trainer._saved_data, trainer._place, trainer.skipped, trainer.last_saved),
         [generator.bit_generator.state for generator in (trainer.rng, *trainer.children)],
         [leaf.rng.bit_generator.state for leaf in net.graph.leaves() if hasattr(leaf, "rng")],
         str(vars(trainer.history)),

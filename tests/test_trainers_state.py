@@ -9,6 +9,7 @@ from file_fuzzer import in_memory, new_trainer, picture, seeds
 
 import brickgrad as bg
 from brickgrad.files import tensors
+from brickgrad.trainers import made
 
 FILE = Path("x.safetensors")
 
@@ -84,15 +85,19 @@ def test_a_file_that_is_sealed_anew_and_not_changed_resumes(checkpoints):
         ({"callbacks": {}}, "callbacks must be a list"),
         ({"callbacks": []}, "the callbacks must be those of the run saved"),
         ({"callbacks/0": None}, "callbacks must be the state of EarlyStopping in its place; got None"),
-        ({"callbacks/0/kind": "BestWeights"}, "callbacks must be the state of EarlyStopping in its place"),
-        ({"callbacks/0/more": 1}, "the state of EarlyStopping must be best_epoch, best_value, kind, waited"),
+        ({"callbacks/0/more": 1}, "the state of EarlyStopping must be best_epoch, best_value, waited"),
         ({"callbacks/0/waited": "1"}, "waited of EarlyStopping must be a whole number"),
         ({"callbacks/0/best_epoch": 1.5}, "best_epoch of EarlyStopping must be a whole number"),
         ({"callbacks/0/best_epoch": None}, "best_value of EarlyStopping must be null before"),
         ({"callbacks/0/best_value": "0"}, "best_value of EarlyStopping must be a number or null; got 0"),
         ({"versions": []}, r"versions must be texts by name; got \[\]"),
         ({"versions/NumPy": 2}, "versions must be texts by name"),
-        ({"settings/net": ["x"] * 999}, r"net is 'MultiLayerNet', and was \['x'"),
+        ({"epochs": 5}, "epochs must be a whole number of at least 0 and at most 4; got 5"),
+        ({"skipped": -1}, "skipped must be a whole number of at least 0; got -1"),
+        ({"data": None}, "data must be texts by name; got None"),
+        ({"data/more": 1}, "data must be texts by name"),
+        ({"settings/batch_size": ["x"] * 999}, r"batch_size is 2, and was \['x'"),
+        ({"settings/callback/1": "BestWeights()"}, r"callback 1 is .EarlyStopping.*, and was 'BestWeights.*"),
     ],
 )  # fmt: skip
 def test_a_value_that_is_wrong_is_refused_by_name_and_changes_nothing(checkpoints, values, text):
@@ -161,7 +166,7 @@ def test_a_callback_of_ones_own_that_refuses_its_state_leaves_all_as_it_was(chec
 
     trainer = new_trainer()
     trainer.callbacks = (trainer.callbacks[0], Picky(), trainer.callbacks[2])
-    settings = {"settings/callbacks": ["EarlyStopping", "Picky", "StopAfter"], "callbacks/1/kind": "Picky"}
+    settings = {"settings/callback/2": made.settings(trainer)["callback"]["2"]}
     before = {**vars(trainer.callbacks[0])}, {**vars(trainer.callbacks[1])}, trainer.net.vector.tobytes()
     with (
         in_memory(resealed(checkpoints[0], settings)),
