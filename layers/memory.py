@@ -43,6 +43,8 @@ class ArrayDict(dict[str, Array]):
     _kind = ""
     _like: ArrayDict | None = None
     _closed = False
+    _vector: Array | None = None
+    _n_in_vector = 0
     moves = 0  # how often an entry of any layer was moved: where it has not grown, views that held still hold
 
     def __init__(self, owner: Any, kind: str, like: ArrayDict | None = None) -> None:
@@ -76,11 +78,17 @@ class ArrayDict(dict[str, Array]):
         super().__setitem__(key, array)
 
     @classmethod
-    def gather(cls, owner: Any, kind: str, arrays: dict[str, Array]) -> ArrayDict:
-        """The arrays themselves, no copies, under these names, and no others to come."""
+    def gather(cls, owner: Any, kind: str, arrays: dict[str, Array], vector: Array | None = None) -> ArrayDict:
+        """The arrays themselves, no copies, under these names, and no others to come; with the vector they fill."""
         gathered = cls(owner, kind)
         dict.update(gathered, arrays)
+        gathered._vector, gathered._n_in_vector = vector, len(gathered)
         return gathered.close()
+
+    @property
+    def vector(self) -> Array | None:
+        """The vector that the entries fill, one behind the other; None where there is none."""
+        return self._vector if len(self) == self._n_in_vector else None
 
     def close(self) -> ArrayDict:
         """Take no further keys from now on."""

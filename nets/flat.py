@@ -17,6 +17,7 @@ class Flat:
     Attributes
         vector, grad_vector : (n,). Every parameter, every gradient, layer by layer.
         params, grads : dict of views of them, by the names that `rename` gives.
+        leaves : the layers that have parameters.
     """
 
     def __init__(self, title: str, graph: Graph, rename: Callable[[str], str]) -> None:
@@ -24,28 +25,33 @@ class Flat:
         dtypes = {param.dtype for _, leaf in named for param in leaf.params.values()}
         if len(dtypes) > 1:
             raise TypeError(f"{title}: all parameters must have one dtype; got {', '.join(sorted(map(str, dtypes)))}.")
-        self._leaves = [leaf for _, leaf in named]
-        params = [(leaf.params, key) for leaf in self._leaves for key in leaf.params]
-        for leaf in self._leaves:
+        self.leaves = [leaf for _, leaf in named]
+        params = [(leaf.params, key) for leaf in self.leaves for key in leaf.params]
+        for leaf in self.leaves:
             for key, param in leaf.params.items():
                 if key not in leaf.grads:
                     leaf.grads[key] = np.zeros_like(param)
         dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
         shared = _common_vector([arrays[key] for arrays, key in params])
         self.vector = _side_by_side(params, dtype) if shared is None else shared
-        self.grad_vector = _side_by_side([(leaf.grads, key) for leaf in self._leaves for key in leaf.params], dtype)
-        self.params = ArrayDict.gather(graph, "params", {rename(k): array for k, array in graph.params.items()})
-        self.grads = ArrayDict.gather(graph, "grads", {rename(k): array for k, array in graph.grads.items()})
+        self.grad_vector = _side_by_side([(leaf.grads, key) for leaf in self.leaves for key in leaf.params], dtype)
+        self.params = _renamed(graph, "params", graph.params, rename, self.vector)
+        self.grads = _renamed(graph, "grads", graph.grads, rename, self.grad_vector)
         self.moves = ArrayDict.moves
 
     def holds(self) -> bool:
         """Whether every layer still holds views of these vectors."""
         return all(
             array.base is vector
-            for leaf in self._leaves
+            for leaf in self.leaves
             for arrays, vector in ((leaf.params, self.vector), (leaf.grads, self.grad_vector))
             for array in arrays.values()
         )
+
+
+def _renamed(graph: Graph, kind: str, arrays: ArrayDict, rename: Callable[[str], str], vector: Array) -> ArrayDict:
+    """The arrays under the names that a net shows."""
+    return ArrayDict.gather(graph, kind, {rename(key): array for key, array in arrays.items()}, vector)
 
 
 def _side_by_side(entries: list[tuple[ArrayDict, str]], dtype: np.dtype[Any]) -> Array:

@@ -189,15 +189,16 @@ class Net:
         >>> list(net.trained)
         ['head.W', 'head.b']
         """
+        flat = self._laid_out()
+        if all(leaf.trainable for leaf in flat.leaves):
+            return flat.params
         frozen = {
             self._public_name(f"{name}.{key}")
             for name, leaf in self.graph.named_leaves()
             if not leaf.trainable
             for key in leaf.params
         }
-        if not frozen:
-            return self.params
-        return ArrayDict.gather(self, "trained", {n: p for n, p in self.params.items() if n not in frozen})
+        return ArrayDict.gather(self, "trained", {n: p for n, p in flat.params.items() if n not in frozen})
 
     @property
     def grads(self) -> ArrayDict:

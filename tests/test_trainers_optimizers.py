@@ -517,6 +517,63 @@ def test_blocks_move_a_parameter_as_one_piece_does_to_the_last_bit(kind, options
         assert [(k, v.tobytes()) for k, v in one.items()] == [(k, v.tobytes()) for k, v in other.items()]
 
 
+@pytest.mark.parametrize("kind", [bg.SGD, bg.Momentum, bg.Nesterov, bg.AdaGrad, bg.RMSprop, bg.Adam, bg.AdamW])
+def test_parameters_side_by_side_in_a_net_move_as_they_do_apart_to_the_last_bit(kind, monkeypatch):
+    monkeypatch.setattr("brickgrad.trainers.optimizers.BLOCK", 32)
+    net, together, apart = bg.TwoLayerNet(7, 5, 3, 0.5, rng=0), kind(), kind()
+    params, rng = {name: param.copy() for name, param in net.params.items()}, np.random.default_rng(1)
+    for _ in range(3):
+        net.grad_vector[:] = rng.normal(size=net.grad_vector.shape)
+        together.update(net.params, net.grads)
+        apart.update(params, dict(net.grads))
+    assert {name: param.tobytes() for name, param in net.params.items()} == {n: p.tobytes() for n, p in params.items()}
+    assert {key: slot.tobytes() for key, slot in together.slots.items()} == {
+        key: slot.tobytes() for key, slot in apart.slots.items()
+    }
+    assert all(slot.shape == params[name].shape for (name, _), slot in together.slots.items())
+
+
+@pytest.mark.parametrize("change", ["copied", "freed of one", "cleared", "frozen in between"])
+def test_what_is_put_into_the_slots_counts_where_parameters_move_side_by_side(change):
+    net = bg.TwoLayerNet(4, 3, 2, 0.5, rng=0)
+    params, one, other = {n: p.copy() for n, p in net.params.items()}, bg.Momentum(), bg.Momentum()
+    for step in range(3):
+        net.grad_vector[:] = np.arange(len(net.grad_vector)) + step
+        if step == 1 and change == "copied":
+            one.slots = {key: slot.copy() for key, slot in one.slots.items()}
+        if step == 1 and change == "freed of one":
+            del one.slots["b1", "v"], other.slots["b1", "v"]
+        if step == 1 and change == "cleared":
+            one.slots.clear(), other.slots.clear()
+        net.graph.leaves()[0].trainable = change != "frozen in between" or step != 1
+        one.update(net.trained, net.grads)
+        other.update({name: params[name] for name in net.trained}, dict(net.grads))
+    for name, param in net.params.items():
+        np.testing.assert_array_equal(param, params[name])
+
+
+def test_one_optimizer_for_two_nets_of_as_many_parameters_is_refused_and_nothing_moves():
+    wide, high, adam = bg.TwoLayerNet(3, 2, 3, rng=0), bg.TwoLayerNet(2, 3, 2, rng=0), bg.Adam()
+    assert len(wide.vector) == len(high.vector)
+    adam.update(wide.params, wide.grads)
+    before = high.vector.copy()
+    with pytest.raises(ValueError, match=r"Adam\.update: 'W1' is .* not as at its first step"):
+        adam.update(high.params, high.grads)
+    with pytest.raises(ValueError, match=r"SGD\.update: the gradient of 'W1' must be"):
+        bg.SGD().update(high.params, wide.grads)
+    np.testing.assert_array_equal(high.vector, before)
+
+
+def test_a_parameter_taken_out_of_a_nets_params_does_not_move():
+    net = bg.TwoLayerNet(3, 2, 2, 0.5, rng=0)
+    W2 = net.params.pop("W2")
+    before = W2.copy()
+    net.grad_vector[:] = 1
+    bg.SGD(lr=1.0).update(net.params, net.grads)
+    np.testing.assert_array_equal(W2, before)
+    np.testing.assert_array_equal(net.params["b2"], [-1, -1])
+
+
 def test_parameters_that_are_no_plain_rows_in_memory_move_in_one_piece(monkeypatch):
     monkeypatch.setattr("brickgrad.trainers.optimizers.BLOCK", 4)
     params, grad = {"W": np.ones((3, 4), order="F")}, np.arange(12.0).reshape(4, 3).T

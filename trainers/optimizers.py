@@ -12,6 +12,7 @@ from brickgrad.layers import Array
 from .clipping import limit_norm, limit_values
 from .schedules import Rate
 from .settings import described, is_number, require, require_above
+from .slots import SideBySide, Slots
 
 BLOCK = 32_768  # entries moved at a time: few enough for all arrays of a step to stay in the processor's cache
 
@@ -34,8 +35,8 @@ class Optimizer:
 
     A subclass writes `_move(name, param, grad)`; `self.slot(name, what, param)` gives it an array of zeros, of the
     parameter's shape, that it finds again at the next step; `self.step` counts the steps from 1. One in which every
-    entry moves by itself may say `entrywise = True`, beside its `_move`: then that gets long parameters in flat blocks,
-    which is faster.
+    entry moves by itself, and alike in all parameters, may say `entrywise = True`, beside its `_move`: then that gets
+    flat blocks, of one long parameter or of all that a net has laid side by side (and no name), which is faster.
 
     Parameters   every optimizer has these; all but lr by keyword
         lr : float >= 0, or a function of the step, such as a `Schedule`. The learning rate. `optimizer.lr` is always
@@ -69,8 +70,8 @@ class Optimizer:
         clip_value: float | None = None,
     ) -> None:
         self.step = 0
-        self.slots: dict[tuple[str, str], Array] = {}
-        self._whole: Array | None = None  # the parameter of which a block is being moved, and which
+        self.slots: Slots = {}
+        self._whole: SideBySide | None = None  # the parameters of which a block is being moved, and which
         self._block = slice(0)
         self.lr = lr
         self._require("weight_decay", weight_decay, 0.0, np.inf)
@@ -111,22 +112,26 @@ class Optimizer:
             grads = limit_values({name: grads[name] for name in params}, self.clip_value)
         if self.clip_norm is not None:
             grads = limit_norm({name: grads[name] for name in params}, self.clip_norm)
+        vector, grad_vector = getattr(params, "vector", None), getattr(grads, "vector", None)
+        if self.entrywise and not self.weight_decay and vector is not None and grad_vector is not None:
+            self._whole = SideBySide(self.slots, params)
+            self._move_in_blocks("", vector, grad_vector, decays=False)
+            return
         for name, param in params.items():
             grad = grads[name]
             decays = bool(self.weight_decay) and param.ndim >= 2
             if self.entrywise and param.size > BLOCK and param.flags.c_contiguous and grad.flags.c_contiguous:
-                self._move_in_blocks(name, param, grad, decays)
+                self._whole = SideBySide(self.slots, {name: param})
+                self._move_in_blocks(name, param.reshape(-1), grad.reshape(-1), decays)
             else:
                 self._move(name, param, self._decay(param, grad) if decays else grad)
 
     def _move_in_blocks(self, name: str, param: Array, grad: Array, decays: bool) -> None:
         """The same, block by block."""
-        flat_param, flat_grad = param.reshape(-1), grad.reshape(-1)
         try:
-            self._whole = param
             for start in range(0, param.size, BLOCK):
                 self._block = slice(start, start + BLOCK)
-                part, slope = flat_param[self._block], flat_grad[self._block]
+                part, slope = param[self._block], grad[self._block]
                 self._move(name, part, self._decay(part, slope) if decays else slope)
         finally:
             self._whole = None
@@ -135,16 +140,18 @@ class Optimizer:
         """An error unless each parameter can move along its gradient."""
         who = f"{type(self).__name__}.update"
         for name, param in params.items():
-            if name not in grads:
+            grad = grads.get(name)
+            if grad is None:
                 raise ValueError(f"{who}: there is no gradient for {name!r}; there are: {', '.join(grads) or 'none'}.")
-            if grads[name].shape != param.shape:
-                raise ValueError(f"{who}: the gradient of {name!r} must be {param.shape}; got {grads[name].shape}.")
-            if any(key[0] == name and slot.shape != param.shape for key, slot in self.slots.items()):
-                raise ValueError(
-                    f"{who}: {name!r} is {param.shape}, not as at its first step. Use one optimizer for one net."
-                )
+            if grad.shape != param.shape:
+                raise ValueError(f"{who}: the gradient of {name!r} must be {param.shape}; got {grad.shape}.")
             if param.dtype.kind != "f":
                 raise TypeError(f"{who}: the parameter {name!r} must hold floats; got {param.dtype}.")
+        for (name, _), slot in self.slots.items():
+            if name in params and slot.shape != params[name].shape:
+                raise ValueError(
+                    f"{who}: {name!r} is {params[name].shape}, not as at its first step. Use one optimizer for one net."
+                )
 
     def _decay(self, param: Array, grad: Array) -> Array:
         """The gradient with the penalty's, in a new array: grads are the caller's."""
@@ -155,11 +162,12 @@ class Optimizer:
 
     def slot(self, name: str, what: str, param: Array) -> Array:
         """The parameter's own array called `what`: zeros at first. Of a block, its block."""
+        if self._whole is not None:
+            return self._whole.vector(what)[self._block]
         slot = self.slots.get((name, what))
         if slot is None:
-            whole = param if self._whole is None else self._whole
-            slot = self.slots[name, what] = np.zeros(whole.shape, whole.dtype)
-        return slot if self._whole is None else slot.reshape(-1)[self._block]
+            slot = self.slots[name, what] = np.zeros(param.shape, param.dtype)
+        return slot
 
     def __repr__(self) -> str:
         numbers = {key: value for key, value in vars(self).items() if is_number(value) and not key.startswith("_")}

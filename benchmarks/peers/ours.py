@@ -19,13 +19,15 @@ def optimizer(work: Work) -> bg.Optimizer:
 def trainer(work: Work, net: bg.Net, data: Data) -> Callable[[int, int], float]:
     """A function that does batches first to last, the last left out, and returns the last loss."""
     steps = optimizer(work)
+    batch = np.empty((work.batch, *data.x.shape[1:]), data.x.dtype)
 
     def run(first: int, last: int) -> float:
         loss = 0.0
         with net.workspace():
             for number in range(first, last):
                 samples = data.batch(number, work.batch)
-                loss = net.loss_and_gradient(data.x[samples], data.t[samples])
+                np.take(data.x, samples, axis=0, out=batch, mode="clip")
+                loss = net.loss_and_gradient(batch, data.t[samples])
                 steps.update(net.params, net.grads)
         return loss
 
