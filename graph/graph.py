@@ -83,7 +83,10 @@ class Graph(Layer):
 
     def forward(self, *inputs: Array) -> Any:
         """Run the layers in order; return the output, or a tuple of them."""
-        self._check_shapes(inputs)
+        specs = tuple([(x.shape, x.dtype) for x in inputs])
+        proven = self._proven.find(specs)
+        if proven is None:
+            self._check_shapes(inputs)
         wiring = self.wiring
         values: list[Any] = [None] * wiring.n_slots
         for slot, x in zip(wiring.inputs, inputs, strict=True):
@@ -91,28 +94,36 @@ class Graph(Layer):
         for slot, constant in wiring.constants.items():
             values[slot] = constant
         run = Run(self._memories())
-        specs = tuple([(x.shape, x.dtype) for x in inputs])
         last: Run | None = self.memory.saved
         if last is not None:
             last.overwritten = last.memories is run.memories
-        with contextlib.nullcontext() if self._was_sized else unsized_again_after_errors(self):
-            for step, memory, proven in zip(wiring.steps, run.memories, self._proven.find(specs), strict=True):
-                memory.running = proven  # then the guards stand aside
-                results = take_turn(self, step, memory, step.layer.forward, [values[s] for s in step.reads])
-                if proven:
-                    memory.outputs = [(y.shape, y.dtype) for y in results]
-                for slot, value in zip(step.writes, results, strict=True):
-                    values[slot] = value
-                if not self.keep:
-                    for slot in step.last_reads:
-                        values[slot] = None
-        self._was_sized = True
-        self._proven.add(specs, run.memories)
+        if self._was_sized:
+            self._run_steps(run.memories, values, proven)
+        else:
+            with unsized_again_after_errors(self):
+                self._run_steps(run.memories, values, proven)
+            self._was_sized = True
+        if proven is None:
+            self._proven.add(specs, run.memories)
         if self.keep:
             run.values = values
         self.saved = run
-        results = tuple(values[s].copy() if s in wiring.inputs else values[s] for s in wiring.outputs)
+        results = tuple([values[s].copy() if s in wiring.inputs else values[s] for s in wiring.outputs])
         return results if self._many else results[0]
+
+    def _run_steps(self, memories: list[Memory], values: list[Any], proven: list[bool] | None) -> None:
+        """Run every layer's forward on the values that it reads, and put those that it gives beside them."""
+        steps = self.wiring.steps
+        for step, memory, unguarded in zip(steps, memories, proven or [False] * len(steps), strict=True):
+            memory.running = unguarded  # then the guards stand aside
+            results = take_turn(self, step, memory, step.layer.forward, [values[slot] for slot in step.reads])
+            if unguarded:
+                memory.outputs = [(y.shape, y.dtype) for y in results]
+            for slot, value in zip(step.writes, results, strict=True):
+                values[slot] = value
+            if not self.keep:
+                for slot in step.last_reads:
+                    values[slot] = None
 
     def backward(self, *d_outputs: Array) -> Any:
         """Run the layers' backward in reverse order; return the inputs' gradients and fill the layers' `grads`."""

@@ -97,7 +97,7 @@ class Replay:
         """A layer's forward on lanes; the arrays that it fills are lanes too. None stays behind in the layer."""
         layer = self.steps[place].layer
         before = dict(vars(layer))
-        vars(layer)["buffer"] = lambda name, shape, dtype: Lanes(np.empty((count, *shape), dtype))
+        vars(layer)["buffer"] = lambda name, shape, dtype, order="C": Lanes(np.empty((count, *shape), dtype))
         try:
             results = self._call(place, memory, arguments)
         finally:

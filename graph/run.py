@@ -80,6 +80,8 @@ class Kept:
 class Sums:
     """The gradient of every slot. Sums stand in arrays of their own: no array of a layer's is written to."""
 
+    __slots__ = ("_owned", "sums")
+
     def __init__(self, n_slots: int) -> None:
         self.sums: list[Any] = [None] * n_slots
         self._owned: set[int] = set()

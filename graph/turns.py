@@ -21,17 +21,14 @@ class Proven:
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = steps
-        self._none = [False] * len(steps)
         self._seen: dict[tuple[Spec, ...], list[bool]] = {}
 
-    def find(self, inputs: tuple[Spec, ...]) -> list[bool]:
-        """For each step whether it can do without guards."""
-        return self._seen.get(inputs, self._none)
+    def find(self, inputs: tuple[Spec, ...]) -> list[bool] | None:
+        """For each step whether it can do without guards; None where there was no run on such inputs."""
+        return self._seen.get(inputs)
 
     def add(self, inputs: tuple[Spec, ...], memories: Sequence[Memory]) -> None:
         """Note what a run on such inputs left behind in the steps' memories."""
-        if inputs in self._seen:
-            return
         if len(self._seen) > 8:
             self._seen.clear()
         self._seen[inputs] = [

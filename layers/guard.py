@@ -31,7 +31,7 @@ def guard_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(self: Layer, *inputs: Any, **named: Any) -> Any:
         memory = self.memory
         if memory.running:  # a subclass calls super().forward: its own guard has checked, and will
-            return forward(self, *inputs, **named)
+            return forward(self, *inputs, **named) if named else forward(self, *inputs)
         if named:
             inputs = _in_order(self, inputs, named)
         arrays = accept_inputs(self, inputs)
@@ -42,7 +42,7 @@ def guard_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
             result = forward(self, *arrays)
             dtype = _precision(self, specs)
             many = isinstance(result, tuple)
-            outputs = tuple(_accept_output(self, y, dtype) for y in (result if many else (result,)))
+            outputs = [_accept_output(self, y, dtype) for y in (result if many else (result,))]
             if len(outputs) != self.n_outputs:
                 raise TypeError(
                     f"{self.title}.forward: must return {self.n_outputs} output{'s' * (self.n_outputs != 1)}, as its "
@@ -54,7 +54,7 @@ def guard_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             memory.running = False
         memory.inputs, memory.outputs = specs, [(y.shape, y.dtype) for y in outputs]
-        return outputs if many else outputs[0]
+        return tuple(outputs) if many else outputs[0]
 
     guarded.is_guard = True  # type: ignore[attr-defined]  # how Layer knows it
     return guarded
@@ -90,8 +90,10 @@ def guard_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-def accept_inputs(layer: Layer, inputs: Sequence[Any]) -> list[Array]:
+def accept_inputs(layer: Layer, inputs: Sequence[Any]) -> Sequence[Array]:
     """The inputs as arrays of one float precision (integers where the layer takes them); TypeError for all else."""
+    if _as_last_time(layer.memory.inputs, inputs):
+        return inputs
     fewest, most = layer.arity
     if not fewest <= len(inputs) <= most:
         names = ", ".join(layer.input_names)
@@ -125,6 +127,16 @@ def accept_inputs(layer: Layer, inputs: Sequence[Any]) -> list[Array]:
         if dtype is not None:
             arrays[index] = arrays[index].astype(dtype)
     return arrays
+
+
+def _as_last_time(known: list[Spec], inputs: Sequence[Any]) -> bool:
+    """Whether the inputs are arrays of the dtypes that were accepted in the last forward."""
+    if not known or len(known) != len(inputs):
+        return False
+    for x, (_, dtype) in zip(inputs, known, strict=True):
+        if type(x) is not np.ndarray or x.dtype is not dtype:
+            return False
+    return True
 
 
 def _name(layer: Layer, index: int) -> str:
@@ -185,14 +197,17 @@ def _as_floats(layer: Layer, index: int, x: Any) -> Array:
 
 def _precision(layer: Layer, inputs: list[Spec]) -> Any:
     """The dtype that the outputs must have if they are floats: that of the float inputs; None if there are none."""
+    integers = layer.integer_inputs
     for index, (_, dtype) in enumerate(inputs):
-        if dtype.kind == "f" and not (layer.integer_inputs and _name(layer, index) in layer.integer_inputs):
+        if dtype.kind == "f" and not (integers and _name(layer, index) in integers):
             return dtype
     return None
 
 
 def _accept_output(layer: Layer, y: Any, dtype: Any) -> Any:
     """The output as an array (a single value as NumPy's scalar), in the precision that is due."""
+    if type(y) is np.ndarray and y.dtype is dtype and y.ndim:
+        return y
     if not isinstance(y, np.ndarray | np.generic):
         if not isinstance(y, float | int):
             raise TypeError(f"{layer.title}.forward: must return an array; it returned {_describe(y)}.")
@@ -224,6 +239,9 @@ def _accept_d_outputs(layer: Layer, d_outputs: tuple[Any, ...], outputs: list[Sp
         )
     accepted = []
     for dy, (shape, dtype) in zip(d_outputs, outputs, strict=True):
+        if type(dy) is np.ndarray and dy.dtype is dtype and dy.shape == shape:
+            accepted.append(dy)
+            continue
         array = dy if type(dy) is np.ndarray else as_array(dy)
         if array.dtype.kind not in "iubf":
             raise TypeError(f"{layer.title}.backward: the gradient dy must hold numbers; got {_describe(dy)}.")
@@ -246,11 +264,13 @@ def _accept_gradients(layer: Layer, gradients: tuple[Any, ...], inputs: list[Spe
     for index, (dx, (shape, dtype)) in enumerate(zip(gradients, inputs, strict=True)):
         if dx is None:
             exempt = layer.may_give_none or not layer.wants(index) or _name(layer, index) in layer.integer_inputs
-            if dtype.kind == "f" and not exempt:
+            if not exempt and dtype.kind == "f":
                 raise TypeError(
                     f"{layer.title}.backward: returned None for the gradient of {_name(layer, index)}; it must be an "
                     f"array of shape {shape}."
                 )
+        elif type(dx) is np.ndarray and dx.dtype is dtype and dx.shape == shape and shape:
+            pass
         elif np.shape(dx) != shape:
             raise ValueError(
                 f"{layer.title}.backward: the gradient of {_name(layer, index)} must be {shape}, as "

@@ -544,3 +544,14 @@ def test_layer_that_fails_after_its_parents_forward_leaves_no_trace():
     late.broken = True
     with no_trace(late, (np.ones((4, 2)),)), pytest.raises(TypeError, match=r"^Late\.forward: must return an array"):
         late.forward(np.ones((5, 3)))
+
+
+def test_after_inputs_that_were_accepted_those_of_another_kind_are_still_refused():
+    layer, floats = bg.Add(), np.ones((2, 3), np.float32)
+    layer.forward(floats, floats)
+    for other in (np.ones((2, 3), int), np.ones((2, 3)), "text", None):
+        with pytest.raises(TypeError, match=r"Add\.forward"):
+            layer.forward(floats, other)
+    with pytest.raises(TypeError, match="takes 2 inputs"):
+        layer.forward(floats)
+    assert layer.forward(floats, 1).dtype == np.float32
