@@ -156,8 +156,7 @@ class ReLU(Layer):
 
     def backward(self, dy: Array) -> Array:
         """Return dy where the input was positive, else 0; `dy` itself stays as it is."""
-        dx, room = self.buffer("dx", dy.shape, dy.dtype), self.buffer("room", dy.shape, np.int8)
-        return passed_where(self.saved, dy, dx, room)
+        return passed_where(self.saved, dy, self.buffer("dx", dy.shape, dy.dtype))
 
 
 class Softmax(Layer):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 
@@ -170,14 +170,14 @@ class Layer:
         wanted = self.memory.wanted
         return wanted is None or wanted[index]
 
-    def buffer(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+    def buffer(self, name: str, shape: tuple[int, ...], dtype: Any, order: Literal["C", "F"] = "C") -> Array:
         """An uninitialised array for this layer to fill: a new one, unless a workspace is active, which keeps it."""
         arrays = self.memory.arrays
         if arrays is None:
-            return np.empty(shape, dtype)
+            return np.empty(shape, dtype, order)
         array: Array | None = arrays.get(name)
         if array is None or array.shape != shape or array.dtype != dtype:
-            array = arrays[name] = np.empty(shape, dtype)
+            array = arrays[name] = np.empty(shape, dtype, order)
         return array
 
     def sum_over_shards(self, part: Array) -> Array:

@@ -29,7 +29,8 @@ def check_labels(who: str, t: Array, shape: tuple[int, ...]) -> None:
         )
     if t.dtype.kind not in "iu":
         raise TypeError(f"{who}: t must hold labels as integers; got {t.dtype}. Convert them with t.astype(int).")
-    if t.size and (np.minimum.reduce(t, axis=None) < 0 or np.maximum.reduce(t, axis=None) >= n_classes):
+    negative = t.dtype.kind == "i" and t.size and np.minimum.reduce(t, axis=None) < 0
+    if negative or (t.size and np.maximum.reduce(t, axis=None) >= n_classes):
         where = int(np.argmax((t < 0) | (t >= n_classes)))
         raise ValueError(f"{who}: t must hold labels 0..{n_classes - 1}; got {t.flat[where]} at sample {where}.")
 

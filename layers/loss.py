@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from .activation import sigmoid
@@ -36,37 +34,35 @@ class SoftmaxWithLoss(Layer):
         """Return the mean cross entropy."""
         if x.ndim == 0 or x.shape[-1] == 0:
             raise ValueError(f"{self.title}.forward: x must be (N, classes), the scores; got {x.shape}.")
-        n_samples = max(math.prod(x.shape[:-1]), 1)
         labelled = is_labels(t, x.shape)
-        if labelled:
-            check_labels(f"{self.title}.forward", t, x.shape)
-        else:
-            check_one_hot(f"{self.title}.forward", t, x.shape)
-        log_p = self.buffer("log_p", x.shape, x.dtype)
-        np.subtract(x, np.maximum.reduce(x, axis=-1, keepdims=True), out=log_p)
+        (check_labels if labelled else check_one_hot)(f"{self.title}.forward", t, x.shape)
+        rows = x.reshape(-1, x.shape[-1])
+        log_p = self.buffer("log_p", rows.shape, x.dtype, order="F")  # class by class: sums over classes are quick
+        np.copyto(log_p, rows)
+        log_p -= np.maximum.reduce(log_p, axis=-1, keepdims=True)
         log_p -= np.log(np.add.reduce(np.exp(log_p), axis=-1, keepdims=True))
         if labelled:
-            at = np.arange(t.size), t.ravel()
-            total = np.add.reduce(log_p.reshape(-1, x.shape[-1])[at])
-            self.saved = log_p, at, None, n_samples
+            at = np.arange(t.size), t.ravel().astype(np.intp, copy=False)
+            total = np.add.reduce(log_p[at])
         else:
-            t = t.astype(x.dtype, copy=False)
+            at = None
+            t = t.reshape(rows.shape).astype(x.dtype, copy=False)
             total = np.sum(np.where(t == 0, 0, log_p) * t)  # 0 · -inf is 0 here: an impossible class costs nothing
-            self.saved = log_p, None, t, n_samples
-        loss: Array = -total / n_samples
+        self.saved = log_p, at, t, x.shape
+        loss: Array = -total / max(len(rows), 1)
         return loss
 
     def backward(self, dy: Array) -> tuple[Array, None]:
         """Return (dx, None)."""
-        log_p, at, t, n_samples = self.saved
-        dx = np.exp(log_p, out=self.buffer("dx", log_p.shape, log_p.dtype))
+        log_p, at, t, shape = self.saved
+        dx = np.exp(log_p, out=self.buffer("dx", log_p.shape, log_p.dtype, order="F"))
         if at is not None:
-            dx.reshape(-1, dx.shape[-1])[at] -= 1
+            dx[at] -= 1
         else:
             dx *= t.sum(axis=-1, keepdims=True)
             dx -= t
-        dx *= dy / n_samples
-        return dx, None
+        dx *= dy / max(len(log_p), 1)
+        return dx.reshape(shape), None
 
 
 class SigmoidWithLoss(Layer):
