@@ -16,17 +16,17 @@ def table(watch: Watch) -> str:
     >>> import numpy as np, brickgrad as bg
     >>> net, watch = bg.Sequential(bg.Affine(1, 2, init=0.5, rng=0), bg.Affine(2, 2, init=0.5, rng=1)), bg.Watch()
     >>> trainer = bg.Trainer(net, bg.SGD(lr=0.1), epochs=1, callbacks=watch, progress=False)
-    >>> history = trainer.fit(np.linspace(-1, 1, 40).reshape(-1, 1), np.arange(40) // 20)
+    >>> history = trainer.fit(np.linspace(0, 1, 40).reshape(-1, 1), np.arange(40) // 30)
     >>> print(watch)
     Watch: 1 look, at step 1:
-    layer        mean  deviation  zeros  dead  saturated  gradient
-    affine1  -1.9e-10      0.038     0%     -          -     0.066
-    affine2  -3.7e-10      0.029     0%     -          -      0.11
-    parameter     norm  gradient  update/norm
-    affine1.W     0.11      0.21         0.23
-    affine1.b  2.3e-10   2.3e-09            -
-    affine2.W     0.81     0.032        0.004
-    affine2.b    1e-09     1e-08            -
+    layer       mean  deviation  zeros  dead  saturated  gradient
+    affine1  -0.0008      0.037     3%     -          -     0.067
+    affine2    0.017      0.022     3%     -          -      0.11
+    parameter   norm  gradient  update/norm
+    affine1.W  0.089     0.029        0.032
+    affine1.b  0.022      0.22            -
+    affine2.W   0.81    0.0045      0.00055
+    affine2.b  0.037      0.37            -
     no warnings
     """
     if not watch.looks:
