@@ -87,12 +87,7 @@ class Graph(Layer):
         proven = self._proven.find(specs)
         if proven is None:
             self._check_shapes(inputs)
-        wiring = self.wiring
-        values: list[Any] = [None] * wiring.n_slots
-        for slot, x in zip(wiring.inputs, inputs, strict=True):
-            values[slot] = x
-        for slot, constant in wiring.constants.items():
-            values[slot] = constant
+        values = self._first_values(inputs)
         run = Run(self._memories())
         last: Run | None = self.memory.saved
         if last is not None:
@@ -108,6 +103,36 @@ class Graph(Layer):
         if self.keep:
             run.values = values
         self.saved = run
+        return self._results(values)
+
+    def forward_again(self, *inputs: Any) -> Any:
+        """What `forward` gives, with nothing left behind for a backward: quicker, where all layers ran on such inputs.
+
+        None where they did not, or where one is no brick of this package, whose guards no run may leave out.
+        """
+        for x in inputs:
+            if type(x) is not np.ndarray:
+                return None
+        proven = self._proven.find(tuple([(x.shape, x.dtype) for x in inputs]))
+        if proven is None or False in proven or self._frozen:
+            return None
+        values = self._first_values(inputs)
+        self._run_steps([Memory()] * len(proven), values, proven)  # one for all: none is read again
+        return self._results(values)
+
+    def _first_values(self, inputs: Sequence[Array]) -> list[Any]:
+        """What there is before any layer ran: the inputs and the constants, each in its slot."""
+        wiring = self.wiring
+        values: list[Any] = [None] * wiring.n_slots
+        for slot, x in zip(wiring.inputs, inputs, strict=True):
+            values[slot] = x
+        for slot, constant in wiring.constants.items():
+            values[slot] = constant
+        return values
+
+    def _results(self, values: list[Any]) -> Any:
+        """The outputs; an input that is an output too, as a copy."""
+        wiring = self.wiring
         results = tuple([values[s].copy() if s in wiring.inputs else values[s] for s in wiring.outputs])
         return results if self._many else results[0]
 

@@ -57,6 +57,7 @@ class Net:
         self.graph = Graph([x, t], self.loss_layer(scores, t), keep=False, allow_unused=True, name=self.title)
         self.body = Graph(x, scores, keep=False, allow_unused=True, name=self.title)
         self.graph.memory = Memory(wanted=(False, False))  # neither images nor labels need a gradient
+        self._parts = self.body.parts()
         self._flat: Flat | None = None
         self._shards: Shards | None = None
         convolves = any(isinstance(leaf, Convolution) for leaf in self.graph.leaves())
@@ -107,9 +108,18 @@ class Net:
         """The scores of a sample or a batch, in inference mode; of any number of samples, `batch_size` at a time."""
         if batch_size is not None:
             return predict_in_batches(f"{self.title}.predict", self.predict, x, batch_size)
-        with self._inference():
+        parts = [part for part in self._parts if part.training]
+        for part in parts:
+            part.training = False
+        try:
             shards = self._shards_for(x)
-            return self.body.forward(x) if shards is None else shards.predict(x)
+            if shards is not None:
+                return shards.predict(x)
+            scores = self.body.forward_again(x)
+            return self.body.forward(x) if scores is None else scores
+        finally:
+            for part in parts:
+                part.training = True
 
     def loss(self, x: Any, t: Any) -> float:
         """The loss of a batch, in the net's mode."""
@@ -332,16 +342,6 @@ class Net:
         self.graph.eval()
 
     @contextlib.contextmanager
-    def _inference(self) -> Iterator[None]:
-        modes = [(part, part.training) for part in self.body.parts()]
-        self.body.eval()
-        try:
-            yield
-        finally:
-            for part, training in modes:
-                part.training = training
-
-    @contextlib.contextmanager
     def workspace(self) -> Iterator[None]:
         """Use large arrays again from step to step, as training does; the results are the same bits."""
         with self.graph.workspace():
@@ -363,6 +363,7 @@ class Net:
         twin = memo[id(self)] = copy.copy(self)
         twin.body, twin.graph = self.body._twin(dtype, memo, share), self.graph._twin(dtype, memo, share)
         twin.graph.memory = Memory(wanted=(False, False))
+        twin._parts = twin.body.parts()
         twin.loss_layer = self.loss_layer._twin(dtype, memo, share)
         twin._flat = twin._shards = None
         return twin

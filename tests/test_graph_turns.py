@@ -204,3 +204,36 @@ def test_after_a_forward_that_failed_by_itself_the_last_run_still_stands():
     with pytest.raises(ValueError, match="labels"):
         graph.forward(-data, np.array([0, 9]))
     assert graph.backward()[0].tobytes() == expected.tobytes()
+
+
+def test_forward_again_gives_the_bits_of_forward_and_leaves_nothing_behind():
+    graph = chain(bg.Affine(3, 4, rng=0), bg.ReLU(), bg.Affine(4, 2, rng=1), keep=False)
+    x, other = np.linspace(-1, 1, 6).reshape(2, 3), np.linspace(-2, 3, 6).reshape(2, 3)
+    assert graph.forward_again(x) is None  # its guards have not seen the like
+    expected = graph.forward(other)
+    graph.forward(x)
+    gradient = graph.backward(np.ones((2, 2)))
+    found = graph.forward_again(other)
+    assert found.tobytes() == expected.tobytes()
+    assert graph.backward(np.ones((2, 2))).tobytes() == gradient.tobytes()
+    assert not np.shares_memory(graph.forward_again(x), found)
+
+
+def test_forward_again_is_none_where_guards_or_branches_count():
+    x = np.linspace(-1, 1, 6).reshape(2, 3)
+    mine, graph = chain(bg.Tanh(), Peek()), chain(bg.ReLU())
+    mine.forward(x), graph.forward(x)
+    assert mine.forward_again(x) is None
+    for other in (x.astype(np.float32), x.tolist(), x[:1], x.astype(int), 1.0):
+        assert graph.forward_again(other) is None
+    with graph.frozen():
+        assert graph.forward_again(x) is None
+
+
+def test_forward_again_in_a_workspace_returns_arrays_to_keep():
+    graph, x = chain(bg.Tanh(), bg.ReLU(), keep=False), np.linspace(-1, 1, 6).reshape(2, 3)
+    with graph.workspace():
+        kept = graph.forward(x), graph.forward_again(x)
+        assert kept[1].tobytes() == kept[0].tobytes()
+        assert not np.shares_memory(*kept)
+        assert not np.shares_memory(kept[1], graph.forward_again(-x))

@@ -645,3 +645,24 @@ def test_net_given_integer_images_raises_type_error_naming_the_input():
     for run in (lambda x: net.predict(x), lambda x: net.loss(x, T), lambda x: net.gradient(x, T)):
         with pytest.raises(TypeError, match=r"Net.*x must hold floats; got an array of uint8.*astype\(np\.float32\)"):
             run(np.zeros((7, 3), np.uint8))
+
+
+def test_predict_gives_the_same_bits_in_every_call_and_leaves_each_layers_mode_as_it_was():
+    net = bg.MultiLayerNet(4, [5], 3, dropout_ratio=0.5, rng=0)
+    x, dropout = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4), net.layers[2]
+    net.train()
+    net.layers[0].training = False
+    found = [net.predict(x) for _ in range(3)]
+    assert [scores.tobytes() for scores in found[1:]] == [found[0].tobytes()] * 2
+    assert [layer.training for layer in net.layers] == [False, True, True, True]
+    assert not any(np.shares_memory(found[0], other) for other in found[1:])
+    before = found[1].copy()
+    net.params["b2"] += 1
+    np.testing.assert_allclose(net.predict(x), before + 1, rtol=1e-6)
+    np.testing.assert_array_equal(found[1], before)
+    assert dropout.training
+    with pytest.raises(TypeError, match="Convert it first"):
+        net.predict(x.astype(int))
+    with pytest.raises(ValueError, match="must be"):
+        net.predict(x[:, :3])
+    assert dropout.training
