@@ -37,3 +37,8 @@ def trainer(work: Work, net: bg.Net, data: Data) -> Callable[[int, int], float]:
 def predictor(net: bg.Net) -> Callable[[np.ndarray], np.ndarray]:
     """The net's own predict."""
     return net.predict
+
+
+def checker(net: bg.Net, x: np.ndarray, t: np.ndarray) -> Callable[[], bool]:
+    """The gradient of every parameter and input against differences, entry by entry."""
+    return lambda: bool(bg.gradcheck(net, x, t, mode="full"))

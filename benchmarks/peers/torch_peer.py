@@ -94,3 +94,14 @@ def predictor(net: bg.Net) -> Callable[[np.ndarray], np.ndarray]:
             return scores
 
     return predict
+
+
+def checker(net: bg.Net, x: np.ndarray, t: np.ndarray) -> Callable[[], bool]:
+    """torch.autograd.gradcheck in float64, of every parameter and the images, entry by entry."""
+    twin = TorchNet(net.replica(np.float64))
+    images, labels = torch.tensor(x, dtype=torch.float64, requires_grad=True), torch.from_numpy(t.astype(np.int64))
+
+    def loss(images: Any, *params: Any) -> Any:
+        return functional.cross_entropy(twin(images), labels)
+
+    return lambda: bool(torch.autograd.gradcheck(loss, (images, *twin.params)))

@@ -25,17 +25,18 @@ class Work:
     random: bool = False  # whether training draws numbers, so that losses cannot agree
 
 
-def _mlp(*hidden: int, **options: object) -> Callable[[], bg.Net]:
+def mlp(*hidden: int, **options: object) -> Callable[[], bg.Net]:
+    """What makes an MLP on MNIST."""
     return lambda: bg.MultiLayerNet(784, list(hidden), 10, rng=0, **options)  # type: ignore[arg-type]
 
 
 WORKS = (
-    Work("small", "MLP 784-50-10, batch 100, SGD", _mlp(50), 100, "sgd", 0.1, 100),
-    Work("middle", "MLP 784-512-512-10, batch 128, Adam", _mlp(512, 512), 128, "adam", 0.001, 20),
-    Work("wide", "MLP 784-2048-2048-10, batch 256, SGD", _mlp(2048, 2048), 256, "sgd", 0.01, 4),
+    Work("small", "MLP 784-50-10, batch 100, SGD", mlp(50), 100, "sgd", 0.1, 100),
+    Work("middle", "MLP 784-512-512-10, batch 128, Adam", mlp(512, 512), 128, "adam", 0.001, 20),
+    Work("wide", "MLP 784-2048-2048-10, batch 256, SGD", mlp(2048, 2048), 256, "sgd", 0.01, 4),
     Work(
         "norm", "MLP 784-256-256-10 with batch norm and dropout, batch 100, Adam",
-        _mlp(256, 256, use_batchnorm=True, dropout_ratio=0.2), 100, "adam", 0.001, 20, random=True,
+        mlp(256, 256, use_batchnorm=True, dropout_ratio=0.2), 100, "adam", 0.001, 20, random=True,
     ),
     Work("simple-conv", "SimpleConvNet, batch 100, Adam", lambda: bg.SimpleConvNet(rng=0), 100, "adam", 0.001, 5, True),
     Work(
