@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from brickgrad.layers import Array, ArrayDict, Layer, Memory
+from brickgrad.layers.base import without_clocks
 
 from .cut import cut
 from .inside import find_place
@@ -473,6 +474,7 @@ class Graph(Layer):
             known: Self = memo[id(self)]
             return known
         twin = memo[id(self)] = copy.copy(self)
+        without_clocks(twin)
         twin.memory, twin._plans = Memory(), {}
         twin.wiring = copy.copy(self.wiring)
         if dtype is not None:

@@ -263,9 +263,17 @@ class Layer:
         if share:
             memo[id(self._params)] = self._params
         twin = copy.deepcopy(self, memo)
+        without_clocks(twin)
         if dtype is not None:
             _convert(twin, np.dtype(dtype))
         return twin
+
+
+def without_clocks(twin: Layer) -> None:
+    """Take a profile's clocks off a copy: they belong to the layer that is timed, and would run that one."""
+    for way in ("forward", "backward"):
+        if hasattr(vars(twin).get(way), "is_clock"):
+            del vars(twin)[way]
 
 
 def _convert(layer: Layer, dtype: np.dtype[Any]) -> None:

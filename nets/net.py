@@ -437,6 +437,25 @@ class Net:
                     twin.graph.backward()
         return profile
 
+    @contextlib.contextmanager
+    def timed_steps(self, batch_size: int) -> Iterator[Profile]:
+        """A Profile of the training steps inside the block, which a trainer makes: batches of at most `batch_size`.
+
+        What runs in shards is timed there: then the times of all threads are added up.
+        """
+        if not self.graph.sized:
+            raise RuntimeError(
+                f"{self.title}: a profile needs a net whose layers know their sizes. Run a batch through it first, or "
+                "say how many inputs it has, as in Affine(784, 50)."
+            )
+        graphs = [self.graph]
+        if self._shard_size is not None and batch_size > self._shard_size:
+            self._laid_out()
+            self._shards = self._shards or Shards(self, self._shard_size)
+            graphs += [twin.graph for twin in self._shards._ready(-(-batch_size // self._shard_size))]
+        with timed(self.title, graphs) as profile:
+            yield profile
+
     def draw(self, path: Any, x: Any = None, t: Any = None, **options: Any) -> None:
         """Draw the net with its loss as `Graph.draw` does; with `x` and `t`, with what they leave on every edge.
 

@@ -36,7 +36,7 @@ class Profile:
     """The time and memory of each layer over a number of steps.
 
     `str` gives a table, `plot` a picture. "The rest" is what lies between the layers: sums where edges meet and, in a
-    trainer, gathering batches, the optimizer, accuracies.
+    trainer, gathering batches, the optimizer, callbacks.
 
     Attributes
         rows : of Row, in the order in which the layers run.
@@ -48,6 +48,15 @@ class Profile:
     rows: list[Row] = field(default_factory=list)
     steps: int = 0
     seconds: float = 0.0
+
+    def add(self, other: Profile) -> None:
+        """Add another profile of the same net; bytes are those of the other, as it is the later one."""
+        self.steps, self.seconds = self.steps + other.steps, self.seconds + other.seconds
+        if not self.rows:
+            self.rows = [Row(row.name, row.kind) for row in other.rows]
+        for row, more in zip(self.rows, other.rows, strict=True):
+            row.bytes = 0
+            row.add(more)
 
     @property
     def rest(self) -> float:
@@ -156,6 +165,7 @@ class _Clocks:
             self.runs += 1
             return run(*inputs)
 
+        counted.is_clock = True  # type: ignore[attr-defined]  # so that replicas are made without
         vars(graph)["forward"] = counted
 
     def take_off(self) -> None:
@@ -176,6 +186,7 @@ def _clocked(go: Callable[..., Any], row: Row, way: str, layer: Layer) -> Callab
             row.bytes = sum({id(array): array.nbytes for array in _arrays([results, layer.memory.saved])}.values())
         return results
 
+    clocked.is_clock = True  # type: ignore[attr-defined]  # as above
     return clocked
 
 

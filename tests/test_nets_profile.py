@@ -65,3 +65,48 @@ def test_profile_prints_a_table_and_draws_a_picture():
 def test_bad_numbers_of_steps_are_refused(steps):
     with pytest.raises(ValueError, match=r"^Sequential\.profile: steps must be"):
         make().profile(X, T, steps)
+
+
+@pytest.mark.parametrize("shard_size", [None, 3])
+def test_trainer_with_profile_times_every_step_and_changes_no_bit(shard_size):
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(20, 1, 6, 6)).astype(np.float32), rng.integers(0, 3, 20)
+    ends, trainers = [], []
+    for profile in (False, True):
+        net = bg.Sequential(
+            bg.Convolution(2, 1, 3, 3, rng=0), bg.ReLU(), bg.Flatten(), bg.Dropout(0.5, rng=1), bg.Affine(32, 3, rng=2)
+        )
+        net.shard_size = shard_size
+        trainers.append(bg.Trainer(net, bg.SGD(), batch_size=7, epochs=2, progress=False, profile=profile))
+        trainers[-1].fit(x, t)
+        ends.append(net.vector.tobytes())
+        assert not any({"forward", "backward"} & vars(layer).keys() for layer in net.graph.parts())
+    assert ends[0] == ends[1]
+    assert trainers[0].profile is None
+    found = trainers[1].profile
+    assert found.steps == 6
+    assert [row.kind for row in found.rows] == [
+        "Convolution",
+        "ReLU",
+        "Flatten",
+        "Dropout",
+        "Affine",
+        "SoftmaxWithLoss",
+    ]
+    assert all(row.forward > 0 and row.backward > 0 and row.bytes > 0 for row in found.rows)
+
+
+def test_trainer_with_profile_still_says_where_a_loss_is_not_finite():
+    net = bg.Sequential(bg.Affine(2, 3, rng=0), bg.Exp(name="up"), bg.Affine(3, 2, rng=1))
+    trainer = bg.Trainer(net, bg.SGD(), epochs=1, progress=False, profile=True)
+    with pytest.raises(FloatingPointError, match=r"it begins in the output of Exp\[up\]"):
+        trainer.fit(np.full((4, 2), 1e6, np.float32) * [[1, -1]], np.array([0, 1, 0, 1]))
+    assert not any({"forward", "backward"} & vars(layer).keys() for layer in net.graph.parts())
+
+
+def test_profile_of_a_net_without_sizes_says_what_to_do():
+    trainer = bg.Trainer(bg.Sequential(bg.Affine(2)), bg.SGD(), epochs=1, progress=False, profile=True)
+    with pytest.raises(RuntimeError, match=r"a profile needs a net whose layers know their sizes\. Run a batch"):
+        trainer.fit(np.ones((4, 2), np.float32), np.array([0, 1, 0, 1]))
+    with pytest.raises(TypeError, match="profile=True needs a net with timed_steps"):
+        bg.Trainer(type("Mine", (), {"loss_and_gradient": None})(), bg.SGD(), profile=True)

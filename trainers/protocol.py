@@ -13,7 +13,8 @@ class TrainableNet(Protocol):
 
     `loss(x, t)`, `workspace()`, `find_nonfinite(x, t)`, `grad_vector`, `dtype` and `trained`, the parameters that are
     not frozen, are used where there are any; so are `evaluate(x, t)`, of `.loss` and `.accuracy`, for the validation
-    loss, and `snapshot()`, `restore(snapshot)`, `predict(x)` and `graph`, a Graph of its layers.
+    loss, and `snapshot()`, `restore(snapshot)`, `predict(x)`, `graph`, a Graph of its layers, and for a profile
+    `timed_steps(batch_size)`.
     """
 
     @property

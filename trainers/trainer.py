@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,14 @@ class Trainer:
             raised only where parameters are not finite. "stop": the run ends there in order, `stopped` says why.
         deterministic : bool, default False. Keeps NumPy's matrix library to one thread while `fit` runs, so that its
             number of threads does not show in the last bits; needs threadpoolctl, the extra `threads`.
+        profile : bool, default False. Whether the time of each layer in training is taken, for `trainer.profile`.
     Attributes
         epoch, history, batches : how many epochs are done, how they went, how the samples are cut up.
         measures : what the history of this `fit` gets, of "train_loss", "validation_accuracy" and so on.
         held_out : (n,) int, the numbers of the samples held out by `fit`; none without validation.
         split_seed : int, draws them; None takes it from `seed`. Trainers of one split_seed hold out the same samples.
+        profile : Profile or None. Where the time of all epochs so far went, without measuring accuracies: `print` it,
+            or `profile.plot()`.
         stopped, finished : the reason why `stop` ended the last `fit`, or None; whether it ended without an error.
         skipped : int, how many batches were skipped.
         in_epoch, resumed : whether an epoch is under way; the file of the run that this `fit` goes on with, or None.
@@ -89,6 +92,7 @@ class Trainer:
         progress: bool | str | None = None,
         nonfinite: str = "raise",
         deterministic: bool = False,
+        profile: bool = False,
     ) -> None:
         check_count("Trainer", "batch_size", batch_size)
         check_sampling("Trainer", sampling)
@@ -120,6 +124,10 @@ class Trainer:
         self.held_out = np.empty(0, int)
         self.progress = Progress(progress)
         self.nonfinite, self.deterministic, self.skipped = nonfinite, bool(deterministic), 0
+        if profile and not hasattr(net, "timed_steps"):
+            raise TypeError(f"Trainer: profile=True needs a net with timed_steps(); got {type(net).__name__}.")
+        self.profiling = bool(profile)
+        self.profile: Any = None
         self.epoch = self.last_epoch = 0
         self.history = History()
         self.batches: Batches | None = None
@@ -239,7 +247,7 @@ class Trainer:
         self._place, self.in_epoch = None, True
         workspace = getattr(self.net, "workspace", contextlib.nullcontext)
         gather, health = Gather(data.x), Health(self)
-        with workspace(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with workspace(), self._timed(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             while self.stopped is None and (samples := next(batches, None)) is not None:
                 losses.append(self._step(gather(samples), data.t[samples], samples, health))
                 self.history.losses.append(losses[-1])
@@ -259,6 +267,23 @@ class Trainer:
         self.progress.epoch(self)
         self._call("on_epoch")
         self._heed(interrupt)
+
+    @contextlib.contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Add what the steps inside the block take to `profile`, where one is asked for."""
+        if not self.profiling:
+            yield
+            return
+        net: Any = self.net
+        assert self.batches is not None
+        before = self.batches.done
+        with net.timed_steps(self.batches.batch_size) as found:
+            yield
+        found.steps = self.batches.done - before
+        if self.profile is None:
+            self.profile = found
+        else:
+            self.profile.add(found)
 
     def _heed(self, interrupt: Interrupt) -> None:
         """End the run if Ctrl-C was pressed, now that the batch and all that hangs on it are done."""
