@@ -101,17 +101,18 @@ class Profile:
             ) from None
         per_step = 1e3 / max(self.steps, 1)
         names = [*(row.name for row in self.rows), "the rest"]
-        forward = np.array([*(row.forward for row in self.rows), self.rest]) * per_step
+        forward = np.array([*(row.forward for row in self.rows), 0.0]) * per_step
         backward = np.array([*(row.backward for row in self.rows), 0.0]) * per_step
         figure, axes = plt.subplots(figsize=(8, 1.2 + 0.28 * len(names)), layout="constrained")
         places = np.arange(len(names))
         axes.barh(places, forward, color="#1f5fa8", label="forward")
         axes.barh(places, backward, left=forward, color="#e07b39", label="backward")
+        axes.barh(places[-1:], [self.rest * per_step], color="0.7", label="between the layers")
         axes.set_yticks(places, names)
         axes.invert_yaxis()
         axes.set_xlabel("milliseconds a step")
         axes.set_title(f"{self.title}: {self.seconds * per_step:.2f} ms a step")
-        axes.legend(frameon=False, loc="lower right")
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
         return figure
 
 
