@@ -21,7 +21,7 @@ from .node import Input, Node
 from .run import Kept, Plan, Run, SharedTotals, Sums
 from .shapes import infer_shapes, unsized_again_after_errors
 from .summary import table
-from .turns import Proven, take_turn
+from .turns import Proven, say_where
 from .wiring import Step, wire
 
 
@@ -141,12 +141,27 @@ class Graph(Layer):
         """Run every layer's forward on the values that it reads, and put those that it gives beside them."""
         steps = self.wiring.steps
         for step, memory, unguarded in zip(steps, memories, proven or [False] * len(steps), strict=True):
+            layer, reads = step.layer, step.reads
             memory.running = unguarded  # then the guards stand aside
-            results = take_turn(self, step, memory, step.layer.forward, [values[slot] for slot in step.reads])
+            own, layer.memory = layer.memory, memory
+            try:  # one input and one output, as most layers have, are written out: a turn costs half as much
+                result = (
+                    layer.forward(values[reads[0]])
+                    if len(reads) == 1
+                    else layer.forward(*[values[slot] for slot in reads])
+                )
+            except Exception as error:
+                say_where(error, self.title, step)
+                raise
+            finally:
+                layer.memory = own
+            if type(result) is tuple:
+                for slot, value in zip(step.writes, result, strict=True):
+                    values[slot] = value
+            else:
+                values[step.writes[0]] = result
             if unguarded:
-                memory.outputs = [(y.shape, y.dtype) for y in results]
-            for slot, value in zip(step.writes, results, strict=True):
-                values[slot] = value
+                memory.outputs = [(values[slot].shape, values[slot].dtype) for slot in step.writes]
             if not self.keep:
                 for slot in step.last_reads:
                     values[slot] = None
@@ -175,15 +190,23 @@ class Graph(Layer):
     def _step_back(self, step: Step, memory: Memory, grads: Sums, wanted: tuple[bool, ...]) -> tuple[Any, ...]:
         """One layer's backward: take the gradients of what it wrote, hand on those of what it read, and return them."""
         assert memory.outputs is not None
-        dys = [grads.sums[slot] for slot in step.writes]
-        for place, (dy, spec) in enumerate(zip(dys, memory.outputs, strict=True)):
-            if dy is None:  # an output that nothing reads
-                dys[place] = np.zeros(*spec)
-        if not self.keep:
-            for slot in step.writes:
-                grads.sums[slot] = None
+        layer, sums, writes = step.layer, grads.sums, step.writes
+        dys = [sums[writes[0]]] if len(writes) == 1 else [sums[slot] for slot in writes]
+        for place, slot in enumerate(writes):
+            if dys[place] is None:  # an output that nothing reads
+                dys[place] = np.zeros(*memory.outputs[place])
+            if not self.keep:
+                sums[slot] = None
         memory.wanted = wanted
-        handed: tuple[Any, ...] = take_turn(self, step, memory, step.layer.backward, dys)
+        own, layer.memory = layer.memory, memory
+        try:
+            result = layer.backward(*dys)
+        except Exception as error:
+            say_where(error, self.title, step)
+            raise
+        finally:
+            layer.memory = own
+        handed: tuple[Any, ...] = result if type(result) is tuple else (result,)
         if not all(wanted):
             handed = tuple([dx if want else None for dx, want in zip(handed, wanted, strict=True)])
         for slot, dx in zip(step.reads, handed, strict=True):

@@ -1,11 +1,10 @@
-"""One layer's turn in a graph's run, and which turns need no guards any more."""
+"""The layers' turns in a graph's run: which need no guards any more, and where one failed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from brickgrad.layers import Layer, Memory
+from brickgrad.layers import Memory
 from brickgrad.layers.memory import Spec
 
 from .wiring import Step
@@ -37,24 +36,7 @@ class Proven:
         ]
 
 
-def take_turn(graph: Layer, step: Step, memory: Memory, go: Callable[..., Any], arrays: Sequence[Any]) -> Any:
-    """Run a layer's forward or backward, `go`, on the memory of its place in the graph; always a tuple.
-
-    An error says at which node it came up.
-    """
-    layer = step.layer
-    own, layer.memory = layer.memory, memory
-    try:
-        results = go(*arrays)
-    except Exception as error:
-        _say_where(error, graph.title, step)
-        raise
-    finally:
-        layer.memory = own
-    return results if type(results) is tuple else (results,)
-
-
-def _say_where(error: Exception, title: str, step: Step) -> None:
+def say_where(error: Exception, title: str, step: Step) -> None:
     """Add to an error the node it came from."""
     place = f"\n  at {step.title} in {title}"
     if type(error) in (ValueError, TypeError, RuntimeError) and error.args and isinstance(error.args[0], str):
