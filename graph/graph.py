@@ -155,13 +155,15 @@ class Graph(Layer):
                 raise
             finally:
                 layer.memory = own
-            if type(result) is tuple:
+            if type(result) is not tuple:
+                values[step.writes[0]] = result
+                if unguarded:
+                    memory.outputs = [(result.shape, result.dtype)]
+            else:
                 for slot, value in zip(step.writes, result, strict=True):
                     values[slot] = value
-            else:
-                values[step.writes[0]] = result
-            if unguarded:
-                memory.outputs = [(values[slot].shape, values[slot].dtype) for slot in step.writes]
+                if unguarded:
+                    memory.outputs = [(y.shape, y.dtype) for y in result]
             if not self.keep:
                 for slot in step.last_reads:
                     values[slot] = None

@@ -112,7 +112,7 @@ class Net:
         for part in parts:
             part.training = False
         try:
-            shards = self._shards_for(x)
+            shards = None if self._shard_size is None else self._shards_for(x)
             if shards is not None:
                 return shards.predict(x)
             scores = self.body.forward_again(x)
