@@ -9,7 +9,7 @@ from .memory import Array
 _BITS = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
-def passed_where(mask: Array, x: Array, out: Array, room: Array | None = None) -> Array:
+def passed_where(mask: Array, x: Array, out: Array) -> Array:
     """`x` where `mask` holds, else 0: by its bits, which takes one pass, and makes no -0 and of infinity no NaN.
 
     >>> passed_where(np.array([True, False, False]), np.array([2.0, -3.0, np.inf]), np.empty(3))

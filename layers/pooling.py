@@ -75,13 +75,12 @@ class MaxPooling(Windowed, Layer):
         if not grid.tiles:
             images[...] = 0
         share = self.buffer("share", dy.shape, dy.dtype) if grid.overlaps else None
-        room = self.buffer("room", dy.shape, np.int8)
         for number, here in enumerate(taken):
             entry = images[:, :, *grid.places(*divmod(number, grid.size[1]))]
             if share is None:
-                passed_where(here, dy, entry, room)
+                passed_where(here, dy, entry)
             else:
-                entry += passed_where(here, dy, share, room)
+                entry += passed_where(here, dy, share)
         return self.fresh(images[:, :, *grid.inside]) if grid.padded != grid.image else images
 
 
