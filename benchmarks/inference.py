@@ -22,7 +22,7 @@ import brickgrad as bg
 PEERS = {"PyTorch": "torch_peer", "JAX": "jax_peer", "onnxruntime": "onnx_peer"}
 NETS: dict[str, tuple[Callable[[], bg.Net], bool]] = {
     "mlp": (lambda: bg.MultiLayerNet(784, [50], 10, rng=0), True),
-    "wide-mlp": (lambda: bg.MultiLayerNet(784, [2048, 2048], 10, rng=0), True),
+    "middle-mlp": (lambda: bg.MultiLayerNet(784, [512, 512], 10, rng=0), True),
     "simple-conv": (lambda: bg.SimpleConvNet(rng=0), False),
     "deep-conv": (lambda: bg.DeepConvNet(rng=0), False),
 }
