@@ -90,8 +90,7 @@ def advise_kernels(libraries: list[dict[str, Any]] | None, wide: bool, speed: fl
 
 def advise_threads(libraries: list[dict[str, Any]] | None) -> list[str]:
     """What stands in the way of several threads."""
-    one = any(os.environ.get(name) == "1" for name in blas.VARIABLES)
-    if libraries is None and get_num_threads() > 1 and not one:
+    if libraries is None and get_num_threads() > 1 and not blas.is_told_one_thread():
         return [
             "threadpoolctl is not installed, so the matrix library cannot be kept to one thread while ours run, and "
             "convolution nets use only its own threads. Install it with: pip install 'brickgrad[threads]'"

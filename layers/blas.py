@@ -31,6 +31,11 @@ def one_thread() -> AbstractContextManager[Any] | None:
     return context
 
 
+def is_told_one_thread() -> bool:
+    """Whether the environment has told the matrix library, before it was loaded, to take one thread."""
+    return any(os.environ.get(name) == "1" for name in VARIABLES)
+
+
 def check_one_thread(who: str) -> None:
     """An error unless the library can be kept to one thread.
 

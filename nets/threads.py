@@ -121,7 +121,7 @@ def _pool(size: int) -> ThreadPoolExecutor:
 @contextlib.contextmanager
 def _one_thread_for_matrices() -> Any:
     """Keep the matrix library to one thread; gives whether it is."""
-    if any(os.environ.get(name) == "1" for name in blas.VARIABLES):
+    if blas.is_told_one_thread():
         yield True
         return
     limit = blas.one_thread()

@@ -286,7 +286,7 @@ def test_warnings_are_those_that_the_caller_asked_for():
 
 
 def test_without_a_way_to_hold_the_matrix_library_to_one_thread_shards_run_in_turn(monkeypatch):
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    for name in blas.VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(blas._State, "found", False)
     seen = set()
@@ -297,7 +297,7 @@ def test_without_a_way_to_hold_the_matrix_library_to_one_thread_shards_run_in_tu
 
 def test_the_matrix_library_keeps_to_one_thread_meanwhile(monkeypatch):
     threadpoolctl = pytest.importorskip("threadpoolctl")
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    for name in blas.VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(blas._State, "found", None)
 
