@@ -71,8 +71,8 @@ class Optimizer:
     ) -> None:
         self.step = 0
         self.slots: Slots = {}
-        self._whole: SideBySide | None = None  # the parameters of which a block is being moved, and which
-        self._block = slice(0)
+        self._whole: SideBySide | None = None  # the arrays of the parameters of which a block is being moved
+        self._block = slice(0)  # that block
         self.lr = lr
         self._require("weight_decay", weight_decay, 0.0, np.inf)
         for what, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
@@ -114,24 +114,25 @@ class Optimizer:
             grads = limit_norm({name: grads[name] for name in params}, self.clip_norm)
         vector, grad_vector = getattr(params, "vector", None), getattr(grads, "vector", None)
         if self.entrywise and not self.weight_decay and vector is not None and grad_vector is not None:
-            self._whole = SideBySide(self.slots, params)
-            self._move_in_blocks("", vector, grad_vector, decays=False)
+            self._move_in_blocks("", params, vector, grad_vector, decays=False)
             return
         for name, param in params.items():
             grad = grads[name]
             decays = bool(self.weight_decay) and param.ndim >= 2
             if self.entrywise and param.size > BLOCK and param.flags.c_contiguous and grad.flags.c_contiguous:
-                self._whole = SideBySide(self.slots, {name: param})
-                self._move_in_blocks(name, param.reshape(-1), grad.reshape(-1), decays)
+                self._move_in_blocks(name, {name: param}, param.reshape(-1), grad.reshape(-1), decays)
             else:
                 self._move(name, param, self._decay(param, grad) if decays else grad)
 
-    def _move_in_blocks(self, name: str, param: Array, grad: Array, decays: bool) -> None:
-        """The same, block by block."""
+    def _move_in_blocks(
+        self, name: str, params: Mapping[str, Array], vector: Array, grad_vector: Array, decays: bool
+    ) -> None:
+        """Move `params`, whose entries the vector holds one behind the other, block by block."""
+        self._whole = SideBySide(self.slots, params)
         try:
-            for start in range(0, param.size, BLOCK):
+            for start in range(0, vector.size, BLOCK):
                 self._block = slice(start, start + BLOCK)
-                part, slope = param[self._block], grad[self._block]
+                part, slope = vector[self._block], grad_vector[self._block]
                 self._move(name, part, self._decay(part, slope) if decays else slope)
         finally:
             self._whole = None
