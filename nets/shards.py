@@ -55,7 +55,7 @@ class Shards:
 
     def loss_and_gradient(self, x: Array, t: Array) -> float:
         """The loss of the batch, a mean over its samples; its gradient goes into the net's `grad_vector`."""
-        parts = self._parts(len(x))
+        parts = self._cut(len(x))
         replicas = self._ready(len(parts))
         seeds = self._draw_seeds()
         weights = [(part.stop - part.start) / len(x) for part in parts]
@@ -81,7 +81,7 @@ class Shards:
 
     def predict(self, x: Array) -> Array:
         """The scores of the batch."""
-        parts = self._parts(len(x))
+        parts = self._cut(len(x))
         replicas = self._ready(min(len(parts), 64))
         scores: list[Array] = []
         for first in range(0, len(parts), len(replicas)):  # as many at a time as there are replicas
@@ -89,7 +89,8 @@ class Shards:
             scores += run_all([functools.partial(twin.body.forward, x[part]) for twin, part in some])
         return np.concatenate(scores)
 
-    def _parts(self, n: int) -> list[slice]:
+    def _cut(self, n: int) -> list[slice]:
+        """Which samples of a batch of n are in each shard."""
         return [slice(start, min(start + self.size, n)) for start in range(0, n, self.size)]
 
     def _ready(self, number: int) -> list[Net]:
@@ -115,7 +116,14 @@ class Shards:
         return zip(_parts(self.net), _parts(twin), strict=True)
 
     def _step(
-        self, twin: Net, x: Array, t: Array, weight: float, seeds: dict[int, int], all_reduce: Any, number: int
+        self,
+        twin: Net,
+        x: Array,
+        t: Array,
+        weight: float,
+        seeds: dict[int, int],
+        all_reduce: AllReduce | None,
+        number: int,
     ) -> float:
         """One shard's share of the loss and the gradient, drawn from generators of its own."""
         drawn = {key: np.random.default_rng([seed, number]) for key, seed in seeds.items()}
