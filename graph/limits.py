@@ -46,6 +46,6 @@ class Size:
 def listed(what: str, value: Any, most: int = MOST_VALUES) -> list[Any]:
     """The value, a list that is not too long; else a ValueError."""
     if type(value) is not list or len(value) > most:
-        got = f"{len(value):,}" if type(value) is list else f"{brief(value)}"
+        got = f"{len(value):,}" if type(value) is list else brief(value)
         raise ValueError(f"{what} must be a list of at most {most:,}; got {got}.")
     return value

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ def report():
     spec = importlib.util.spec_from_file_location("benchmarks_report", PATH)
     module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(__import__("sys").modules, "benchmarks_report", module)  # dataclasses look their module up
+        patch.setitem(sys.modules, "benchmarks_report", module)  # dataclasses look their module up
         spec.loader.exec_module(module)
     return module
 

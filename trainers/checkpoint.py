@@ -57,7 +57,7 @@ def resume(trainer: Trainer, path: str | os.PathLike[str]) -> Path:
         values = _values(file, found.metadata)
         put_back(trainer, found.arrays, values)
         trainer.resumed = trainer.last_saved = file
-        for line in (*damaged, *_differences(values["versions"])):
+        for line in (*damaged, *_other_versions(values["versions"])):
             trainer.progress.say(line)
         return file
     raise FileError(f"Trainer.resume: no checkpoint in {place} is good: {' '.join(damaged)}")
@@ -89,7 +89,7 @@ def versions() -> dict[str, str]:
     return {"NumPy": np.__version__, "BLAS": library, "machine": platform.machine(), "BLAS threads": threads}
 
 
-def _differences(before: dict[str, str]) -> Iterator[str]:
+def _other_versions(before: dict[str, str]) -> Iterator[str]:
     """A line where the run goes on under something else than it was begun with: its last bits may then differ."""
     now = versions()
     changed = [f"{key} {before.get(key)} then, {value} now" for key, value in now.items() if before.get(key) != value]

@@ -200,9 +200,8 @@ class Trainer:
         """All epochs, with all that has to be done before and after."""
         assert self.batches is not None
         net: Any = self.net
-        if hasattr(net, "predict") and not all(
-            leaf.sized for _, leaf in leaves(net)
-        ):  # what they keep must be there before a batch can spoil it
+        unsized = not all(leaf.sized for _, leaf in leaves(net))
+        if unsized and hasattr(net, "predict"):  # what layers keep must be there before a batch can spoil it
             net.predict(self.cast(data.x[:1]))
         self.progress.start(self, self.batches)
         started = False
