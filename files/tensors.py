@@ -116,6 +116,15 @@ def take_apart(path: str | os.PathLike[str], content: bytes, *, sealed: bool = F
     return Tensors(arrays, {key: text for key, text in metadata.items() if key not in (SEAL, DIGESTS)}, has_seal)
 
 
+def check_format(path: str | os.PathLike[str], found: Tensors, due: str, what: str) -> None:
+    """FileError unless the file is of the form that is due, "net 1" say; `what` it would be is named in the error."""
+    form = found.metadata.get(FORMAT)
+    if form != due:
+        newer = str(form).startswith(due.partition(" ")[0])
+        why = "a newer brickgrad wrote it" if newer else f"it is no {what}"
+        raise FileError(f"{os.fspath(path)}: must be a {due!r}; it is a {str(form)[:40]!r}: {why}. Nothing was loaded.")
+
+
 def _wrong(path: str | os.PathLike[str], what: str) -> FileError:
     return FileError(f"{os.fspath(path)}: must be a whole safetensors file; {what}. Nothing was loaded.")
 

@@ -25,6 +25,7 @@ from .snapshot import live_arrays, write_all
 NETS: dict[str, type[Net]] = {
     cls.__name__: cls for cls in (Net, Sequential, MultiLayerNet, TwoLayerNet, SimpleConvNet, DeepConvNet, ResNet)
 }
+FILE = "net 1", "file of net.save"  # the form of a file, as it says itself, and what it is
 MOST_TEXT = 8 << 20  # bytes of a description in a file
 
 
@@ -115,9 +116,9 @@ def load_net(path: str | os.PathLike[str], *, rng: Any = None) -> Net:
 def _net_of(path: str, found: Any, rng: Any) -> Net:
     """The net of a file's arrays and texts."""
     from brickgrad.files.errors import FileError
-    from brickgrad.files.tensors import parse
+    from brickgrad.files.tensors import check_format, parse
 
-    check_format(path, found)
+    check_format(path, found, *FILE)
     if "description" not in found.metadata:
         why = found.metadata.get("undescribed", "it was written without one")
         raise FileError(
@@ -131,14 +132,3 @@ def _net_of(path: str, found: Any, rng: Any) -> Net:
     except (TypeError, ValueError, RuntimeError) as error:
         raise FileError(f"{path}: must describe a net that its arrays fit. {error}") from error
     return net
-
-
-def check_format(path: str, found: Any) -> None:
-    """FileError unless the file is one of `net.save`, of no newer form."""
-    from brickgrad.files.errors import FileError
-    from brickgrad.files.tensors import FORMAT
-
-    form = found.metadata.get(FORMAT)
-    if form != "net 1":
-        why = "a newer brickgrad wrote it" if str(form).startswith("net") else "it is no file of net.save"
-        raise FileError(f"{path}: must be a 'net 1'; it is a {str(form)[:40]!r}: {why}. Nothing was loaded.")

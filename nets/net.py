@@ -277,9 +277,9 @@ class Net:
         """
         from brickgrad.files.tensors import FORMAT, write_tensors
 
-        from .describe import described
+        from .describe import FILE, described
 
-        write_tensors(path, self.snapshot(), {FORMAT: "net 1", "net": self.title, **described(self)})
+        write_tensors(path, self.snapshot(), {FORMAT: FILE[0], "net": self.title, **described(self)})
 
     def load(
         self, path: str | os.PathLike[str], names: Mapping[str, str] | None = None, *, ignore: Collection[str] = ()
@@ -295,15 +295,15 @@ class Net:
         Errors       FileError: a damaged file, or no such format. ValueError: names that are missing or not expected,
                      shapes or dtypes that do not fit: all of them in one message. OSError: it cannot be read.
         """
-        from brickgrad.files.tensors import read_tensors
+        from brickgrad.files.tensors import check_format, read_tensors
 
-        from .describe import check_format
+        from .describe import FILE
 
         who = f"{self.title}.load"
         live = live_arrays(self.params, self.graph)
         if names is None:
             found = read_tensors(path, sealed=True)
-            check_format(os.fspath(path), found)
+            check_format(path, found, *FILE)
             write_all(who, live, found.arrays)
         else:
             write_translated(who, live, self.params, read_tensors(path).arrays, names, ignore)

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ def resume(trainer: Trainer, path: str | os.PathLike[str]) -> Path:
         except FileError as error:
             damaged.append(str(error))
             continue
-        values = _values(file, found.metadata)
+        values = _values(file, found)
         put_back(trainer, found.arrays, values)
         trainer.resumed = trainer.last_saved = file
         for line in (*damaged, *_other_versions(values["versions"])):
@@ -63,17 +63,14 @@ def resume(trainer: Trainer, path: str | os.PathLike[str]) -> Path:
     raise FileError(f"Trainer.resume: no checkpoint in {place} is good: {' '.join(damaged)}")
 
 
-def _values(file: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+def _values(file: Path, found: Any) -> dict[str, Any]:
     """The values of a whole file; FileError where it is none of ours, or a newer one's."""
     from brickgrad.files.errors import FileError
-    from brickgrad.files.tensors import FORMAT
+    from brickgrad.files.tensors import check_format
 
-    kind = metadata.get(FORMAT)
-    if kind != KIND:
-        newer = "a newer brickgrad wrote it" if str(kind).startswith("checkpoint") else "it is no checkpoint"
-        raise FileError(f"{file}: must be a {KIND!r} of a trainer; it is a {kind!r}: {newer}. Nothing was loaded.")
+    check_format(file, found, KIND, "checkpoint of a trainer")
     try:
-        return read_values(metadata.get("state", ""))
+        return read_values(found.metadata.get("state", ""))
     except ValueError as error:
         raise FileError(f"{file}: must be a checkpoint with the state of a run. {str(error)[:200]}") from None
 
