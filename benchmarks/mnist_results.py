@@ -27,8 +27,8 @@ settings and every epoch stand in `benchmarks/records/`, and `python benchmarks/
 them.
 
 The same command gives the same SHA-256 where brickgrad, NumPy and its BLAS are the same; elsewhere the last digits of
-the accuracy may differ. The runs of simple-conv and deep-conv were made before convolution nets cut a batch into
-shards, which adds up in another order: with `net.shard_size = None` a net trains as theirs did.
+the accuracy may differ. These runs were made before the order in which convolutions, losses and the shards of a batch
+add up was changed, those of simple-conv and deep-conv before there were shards: today the last digits may be others.
 
 ![The test accuracy after each epoch, for every net and seed](results.png)
 """
