@@ -104,9 +104,12 @@ def test_trainer_with_profile_still_says_where_a_loss_is_not_finite():
     assert not any({"forward", "backward"} & vars(layer).keys() for layer in net.graph.parts())
 
 
-def test_profile_of_a_net_without_sizes_says_what_to_do():
-    trainer = bg.Trainer(bg.Sequential(bg.Affine(2)), bg.SGD(), epochs=1, progress=False, profile=True)
+def test_profile_of_a_net_without_sizes_says_what_to_do_and_a_trainer_does_it():
+    net = bg.Sequential(bg.Affine(2))
     with pytest.raises(RuntimeError, match=r"a profile needs a net whose layers know their sizes\. Run a batch"):
-        trainer.fit(np.ones((4, 2), np.float32), np.array([0, 1, 0, 1]))
+        net.timed_steps(4).__enter__()
+    trainer = bg.Trainer(net, bg.SGD(), epochs=1, progress=False, profile=True)
+    trainer.fit(np.ones((4, 2), np.float32), np.array([0, 1, 0, 1]))
+    assert trainer.profile.steps == 1
     with pytest.raises(TypeError, match="profile=True needs a net with timed_steps"):
         bg.Trainer(type("Mine", (), {"loss_and_gradient": None})(), bg.SGD(), profile=True)
