@@ -111,7 +111,7 @@ class Reader:
             raise ValueError(f"{owner}: takes a dict as to_dict gives, of version {VERSION}; got {brief(description)}.")
         if description.keys() != keys:
             raise ValueError(
-                f"{owner}: must have {', '.join(sorted(keys))}; got {', '.join(map(str, description)):.80}."
+                f"{owner}: must have {', '.join(sorted(keys))}; got {brief(', '.join(map(str, description)))}."
             )
         self.description, self.kind = description, description["kind"]
         self._rng, self._room = make_rng(owner, rng), max_params
@@ -165,7 +165,7 @@ class Reader:
     def _graph(self, what: str, entry: Plain) -> Graph:
         keys = {"layer", "name", "keep", "inputs", "constants", "steps", "outputs"}
         if entry.keys() != keys:
-            raise ValueError(f"{what} must have {', '.join(sorted(keys))}; got {', '.join(map(str, entry)):.80}.")
+            raise ValueError(f"{what} must have {', '.join(sorted(keys))}; got {brief(', '.join(map(str, entry)))}.")
         name, keep = name_of(f"{what}: name", entry["name"]), entry["keep"]
         if type(keep) is not bool:
             raise ValueError(f"{what}: keep must be true or false; got {brief(keep)}.")

@@ -107,7 +107,7 @@ def build_layer(what: str, entry: Mapping[str, Any], rng: np.random.Generator, r
     """
     if entry.keys() != {"layer", "name", "trainable", "arguments"}:
         raise ValueError(
-            f"{what} must have layer, name, trainable and arguments; got {', '.join(map(str, entry)):.80}."
+            f"{what} must have layer, name, trainable and arguments; got {brief(', '.join(map(str, entry)))}."
         )
     kind, name, given = entry["layer"], entry["name"], entry["arguments"]
     if type(kind) is not str or kind not in LAYERS:

@@ -295,6 +295,7 @@ STEP, INPUT = (*GRAPH, "steps", 0), (*GRAPH, "inputs", 0)
         (("version",), True, "takes a dict as to_dict gives"),
         (("version",), del_, "takes a dict as to_dict gives"),
         (("more",), 1, "must have graph, kind, layers, version; got"),
+        (("\x1b[2J",), 1, r"must have graph, kind, layers, version; got 'version, .*, .x1b\[2J'"),
         (("kind",), "TwoLayerNet", "kind must be 'Graph'; got 'TwoLayerNet'. Nets have Net.from_dict"),
         (("kind",), ["Graph"], "kind must be"),
         (("layers",), {}, "layers must be a list"),

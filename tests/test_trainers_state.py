@@ -71,6 +71,8 @@ def test_a_file_that_is_sealed_anew_and_not_changed_resumes(checkpoints):
         ({"step": -1}, "step must be a whole number of at least 0; got -1"),
         ({"lr": float("nan")}, "lr must be a finite number of 0 or more; got nan"),
         ({"lr": "0.1"}, "lr must be a finite number"),
+        ({"lr": "\x1b[2J"}, r"lr must be a finite number of 0 or more; got '.x1b\[2J'"),
+        ({"settings/layer": {"\x1b[2J": "x"}}, r"saved; 'layer .x1b\[2J' is None, and was 'x'"),
         ({"generators": []}, "generators must be a dict"),
         ({"generators/more": {}}, "the layers' generators and the callbacks must be those of the run"),
         ({"generators/trainer": 3}, "the generator of trainer must be of the kind that was saved; it is PCG64"),

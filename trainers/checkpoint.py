@@ -89,7 +89,8 @@ def versions() -> dict[str, str]:
 def _other_versions(before: dict[str, str]) -> Iterator[str]:
     """A line where the run goes on under something else than it was begun with: its last bits may then differ."""
     now = versions()
-    changed = [f"{key} {before.get(key)} then, {value} now" for key, value in now.items() if before.get(key) != value]
+    then = {key: text if text.isprintable() else repr(text) for key, text in before.items()}  # it is from a file
+    changed = [f"{key} {then.get(key)} then, {value} now" for key, value in now.items() if then.get(key) != value]
     if changed:
         yield f"resumed under other versions, so the last bits may differ: {'; '.join(changed)}"
 

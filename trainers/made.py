@@ -57,7 +57,7 @@ def differences(here: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[
                 {f"{key} {name}": value for name, value in was.items()},
             )
         elif now != was:
-            yield f"{key:.80} is {now!r}, and was {_was(was)}"
+            yield f"{key if key.isprintable() else repr(key):.80} is {now!r}, and was {_was(was)}"
 
 
 def _was(setting: Any) -> str:

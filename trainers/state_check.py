@@ -187,5 +187,6 @@ def _check_whole(name: str, value: Any, least: int, most: int = MOST) -> None:
 
 
 def _wrong(name: str, due: str, got: Any) -> ValueError:
-    shown = got[:80] if isinstance(got, str) else reprlib.repr(got)[:80]  # which stops in what is deep
+    plain = isinstance(got, str) and got.isprintable()  # else a terminal would obey what stands in it
+    shown = got[:80] if plain else reprlib.repr(got)[:80]  # which stops in what is deep
     return ValueError(f"Trainer.resume: in the saved state {name} must be {due}; got {shown}. Nothing was changed.")
