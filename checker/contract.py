@@ -112,7 +112,7 @@ def check_layer(layer: Any, *inputs: Any, rng: np.random.Generator | int | None 
         rng : numpy.random.Generator or seed, default 0. Draws the inputs and what else is drawn.
     Returns      ContractReport: true where nothing is broken; printed, a table
     Errors       TypeError: no such object, or it needs arguments. ValueError: it does not take the inputs made for it
-    Source       the twelve rules of docs/architecture.md
+    Source       the rules of docs/architecture.md
     Example
         >>> from brickgrad import Layer
         >>> class Double(Layer):

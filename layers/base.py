@@ -1,7 +1,7 @@
 """Layer: the contract of a brick, and what the base class does so that a brick stays short.
 
 A layer computes `y = forward(x)`, keeps in `self.saved` what it needs to go back, and computes `dx = backward(dy)`,
-filling `self.grads` on the way. Nothing else is asked of it: see docs/architecture.md for the twelve rules.
+filling `self.grads` on the way. Nothing else is asked of it: see docs/architecture.md for the rules.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .net import Net
 
 SHARD_SIZE = 25  # samples: few enough for a layer's arrays to stay near the processor, enough for its matrix products
+MOST_SHARDS = 64  # of a batch, each with arrays of its own; of larger batches the shards are larger
 
 
 def why_whole(graph: Graph) -> str | None:
@@ -55,7 +56,7 @@ class Shards:
 
     def loss_and_gradient(self, x: Array, t: Array) -> float:
         """The loss of the batch, a mean over its samples; its gradient goes into the net's `grad_vector`."""
-        parts = self._cut(len(x))
+        parts = self._cut(len(x), MOST_SHARDS)
         replicas = self._ready(len(parts))
         seeds = self._draw_seeds()
         weights = [(part.stop - part.start) / len(x) for part in parts]
@@ -82,16 +83,17 @@ class Shards:
     def predict(self, x: Array) -> Array:
         """The scores of the batch."""
         parts = self._cut(len(x))
-        replicas = self._ready(min(len(parts), 64))
+        replicas = self._ready(min(len(parts), MOST_SHARDS))
         scores: list[Array] = []
         for first in range(0, len(parts), len(replicas)):  # as many at a time as there are replicas
             some = zip(replicas, parts[first : first + len(replicas)], strict=False)
             scores += run_all([functools.partial(twin.body.forward, x[part]) for twin, part in some])
         return np.concatenate(scores)
 
-    def _cut(self, n: int) -> list[slice]:
-        """Which samples of a batch of n are in each shard."""
-        return [slice(start, min(start + self.size, n)) for start in range(0, n, self.size)]
+    def _cut(self, n: int, most: int | None = None) -> list[slice]:
+        """Which samples of a batch of n are in each shard, of which there are `most`."""
+        size = self.size if most is None else max(self.size, -(-n // most))
+        return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
     def _ready(self, number: int) -> list[Net]:
         """So many replicas, whose layers are set as the net's are."""

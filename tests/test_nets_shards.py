@@ -103,6 +103,16 @@ def test_shards_run_on_several_threads_at_once(monkeypatch):
     net.loss_and_gradient(np.ones((4, 4), np.float32), np.zeros(4, int))
 
 
+def test_a_large_batch_has_no_more_shards_than_there_may_be():
+    net, whole = conv_net(bg.BatchNormalization(36)).replica(np.float64), conv_net(bg.BatchNormalization(36))
+    whole = whole.replica(np.float64)
+    net.shard_size, whole.shard_size = 1, None
+    x, t = RNG.random((130, 1, 8, 8)), RNG.integers(0, 3, 130)
+    assert net.loss_and_gradient(x, t) == pytest.approx(whole.loss_and_gradient(x, t), rel=1e-13)
+    assert len(net._shards.replicas) == 44  # of 3 samples each
+    np.testing.assert_allclose(net.grad_vector, whole.grad_vector, rtol=1e-11, atol=1e-14)  # as above
+
+
 def test_which_nets_are_cut_by_themselves():
     assert bg.SimpleConvNet(rng=0).shard_size == bg.DeepConvNet(rng=0).shard_size == bg.ResNet(rng=0).shard_size == 25
     assert bg.TwoLayerNet(4, 3, 2, rng=0).shard_size is None  # too little work

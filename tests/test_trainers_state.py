@@ -66,6 +66,7 @@ def test_a_file_that_is_sealed_anew_and_not_changed_resumes(checkpoints):
         ({"in_epoch": 1}, "in_epoch must be true or false; got 1"),
         ({"in_epoch": False}, "the place must be none between two epochs"),
         ({"stopped": 3}, "stopped must be a text or null; got 3"),
+        ({"stopped": "\x1b[2J"}, "stopped must be a text that a terminal can print"),
         ({"split_seed": None}, "split_seed must be a whole number"),
         ({"split_seed": 2**70}, "split_seed must be a whole number"),
         ({"step": -1}, "step must be a whole number of at least 0; got -1"),

@@ -56,6 +56,8 @@ def check_values(values: Mapping[str, Any], validation: float) -> None:
         raise _wrong("in_epoch", "true or false", values["in_epoch"])
     if values["stopped"] is not None and type(values["stopped"]) is not str:
         raise _wrong("stopped", "a text or null", values["stopped"])
+    if not all(letter.isprintable() or letter == "\n" for letter in values["stopped"] or ""):
+        raise _wrong("stopped", "a text that a terminal can print", values["stopped"])
     if validation:
         _check_whole("split_seed", values["split_seed"], 0, 2**63)
     elif values["split_seed"] is not None:
