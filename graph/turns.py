@@ -15,11 +15,19 @@ class Proven:
 
     Bricks of this package keep their contract, as its tests prove. So where one has passed the guards on arrays of some
     shapes and dtypes, it takes and gives the same kinds again, and its guards can be left out. Those of other layers
-    stay, and so do those of lone numbers, which guards convert.
+    stay, and those of all that hangs on them, for they may give something else the next time; and so do those of lone
+    numbers, which guards convert.
     """
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = steps
+        self._ours: list[bool] = []  # whether a step and all before it are bricks of this package
+        others: set[int] = set()
+        for step in steps:
+            ours = others.isdisjoint(step.reads) and all(leaf.vetted for leaf in step.layer.leaves())
+            self._ours.append(ours and step.layer.vetted)
+            if not ours:
+                others.update(step.writes)
         self._seen: dict[tuple[Spec, ...], list[bool]] = {}
 
     def find(self, inputs: tuple[Spec, ...]) -> list[bool] | None:
@@ -31,8 +39,8 @@ class Proven:
         if len(self._seen) > 8:
             self._seen.clear()
         self._seen[inputs] = [
-            step.layer.vetted and all(shape for shape, _ in (*memory.inputs, *(memory.outputs or ())))
-            for step, memory in zip(self._steps, memories, strict=True)
+            ours and all(shape for shape, _ in (*memory.inputs, *(memory.outputs or ())))
+            for ours, memory in zip(self._ours, memories, strict=True)
         ]
 
 

@@ -8,8 +8,8 @@ normalization does, makes its sums over all shards: they wait for each other the
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,10 +17,12 @@ from brickgrad.graph import Graph
 from brickgrad.graph.run import Run
 from brickgrad.layers import Array, Layer, Memory
 
-from .threads import AllReduce, run_all
+from .threads import AllReduce, Share, run_all
 
 if TYPE_CHECKING:
     from .net import Net
+
+T = TypeVar("T")
 
 SHARD_SIZE = 25  # samples: few enough for a layer's arrays to stay near the processor, enough for its matrix products
 MOST_SHARDS = 64  # of a batch, each with arrays of its own; of larger batches the shards are larger
@@ -61,13 +63,11 @@ class Shards:
         seeds = self._draw_seeds()
         weights = [(part.stop - part.start) / len(x) for part in parts]
         all_reduce = AllReduce(len(parts)) if self.meet else None
-        losses = run_all(
-            [
-                functools.partial(self._step, twin, x[part], t[part], weight, seeds, all_reduce, number)
-                for number, (twin, part, weight) in enumerate(zip(replicas, parts, weights, strict=True))
-            ],
-            all_reduce,
-        )
+        tasks = [
+            functools.partial(self._step, twin, x, t, part, weight, seeds, all_reduce, number)
+            for number, (twin, part, weight) in enumerate(zip(replicas, parts, weights, strict=True))
+        ]
+        losses = self._run(tasks, all_reduce)
         for own, other in self._pairs(replicas[0]):
             for name in own.kept:
                 np.copyto(getattr(own, name), getattr(other, name))
@@ -87,8 +87,16 @@ class Shards:
         scores: list[Array] = []
         for first in range(0, len(parts), len(replicas)):  # as many at a time as there are replicas
             some = zip(replicas, parts[first : first + len(replicas)], strict=False)
-            scores += run_all([functools.partial(twin.body.forward, x[part]) for twin, part in some])
+            scores += self._run([functools.partial(twin.body.forward, x[part]) for twin, part in some])
         return np.concatenate(scores)
+
+    def _run(self, tasks: Sequence[Callable[[], T]], all_reduce: AllReduce | None = None) -> list[T]:
+        """Run them all. After an error or Ctrl-C some may still be running: their replicas are not used again."""
+        try:
+            return run_all(tasks, all_reduce)
+        except BaseException:
+            self.replicas = []
+            raise
 
     def _cut(self, n: int, most: int | None = None) -> list[slice]:
         """Which samples of a batch of n are in each shard, of which there are `most`."""
@@ -122,21 +130,26 @@ class Shards:
         twin: Net,
         x: Array,
         t: Array,
+        part: slice,
         weight: float,
         seeds: dict[int, int],
         all_reduce: AllReduce | None,
         number: int,
     ) -> float:
-        """One shard's share of the loss and the gradient, drawn from generators of its own."""
+        """One shard's share of the loss and the gradient of the batch, drawn from generators of its own."""
         drawn = {key: np.random.default_rng([seed, number]) for key, seed in seeds.items()}
         for own, other in zip(self.net.graph.leaves(), twin.graph.leaves(), strict=True):
             for attribute, generator in _generators(own).items():
                 vars(other)[attribute] = drawn[id(generator)]
+        share = None if all_reduce is None else Share(all_reduce, number)
         try:
             for leaf in twin.graph.leaves():
-                leaf._all_reduce = None if all_reduce is None else functools.partial(all_reduce, number)
-            loss = twin.graph.forward(x, t)
+                leaf._all_reduce = share
+            loss = twin.graph.forward(x[part], t[part])
             twin.graph.backward(np.asarray(weight, loss.dtype))
+        except Exception as error:
+            error.add_note(f"in the shard of samples {part.start} to {part.stop - 1} of the batch")
+            raise
         finally:
             for leaf in twin.graph.leaves():
                 leaf._all_reduce = None

@@ -6,9 +6,10 @@ import contextlib
 import functools
 import operator
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from threading import Barrier, BrokenBarrierError, Semaphore
+from threading import Condition, Semaphore
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,7 +24,6 @@ class _State:
 
     number: int | None = None
     pool: ThreadPoolExecutor | None = None
-    pool_size = 0
 
 
 def get_num_threads() -> int:
@@ -52,28 +52,69 @@ class AllReduce:
     """The sum of an array over tasks that run at once, for each of them: taken in their order, whoever comes first."""
 
     def __init__(self, n_tasks: int) -> None:
-        self.parts: list[Any] = [None] * n_tasks
-        self.total: Any = None
+        self.n_tasks = n_tasks
         self.turns = Semaphore()
-        self._barrier = Barrier(n_tasks, action=self._add)
+        self._changed = Condition()
+        self._parts: dict[int, Array] = {}
+        self._total: Any = None
+        self._round = 0
+        self._ended = self._broken = False
 
-    def __call__(self, number: int, part: Array) -> Array:
-        """Hand in task `number`'s part and wait for those of all others; meanwhile another task may run."""
-        self.parts[number] = part
-        self.turns.release()
-        try:
-            self._barrier.wait()
-        finally:
-            self.turns.acquire()
-        total: Array = self.total  # the next sum is not made before all have come back for it
+    def sum(self, number: int, part: Array) -> Array:
+        """Hand in task `number`'s part and wait for those of all others; meanwhile another task may run.
+
+        Errors       RuntimeError: another task makes fewer sums. AbandonedError: another task has failed
+        """
+        with self._changed:
+            self._check()
+            self._parts[number] = part
+            this = self._round
+            if len(self._parts) == self.n_tasks:
+                total: Array = functools.reduce(operator.add, [self._parts[n] for n in range(self.n_tasks)])
+                self._parts, self._total, self._round = {}, total, this + 1
+                self._changed.notify_all()
+                return total
+            self.turns.release()
+            self._changed.wait_for(lambda: self._round > this or self._broken or self._ended)
+            made, total = self._round > this, self._total  # the next is not made before all have this one
+        self.turns.acquire()
+        if not made:
+            self._check()
         return total
 
-    def _add(self) -> None:
-        self.total = functools.reduce(operator.add, self.parts)
+    def _check(self) -> None:
+        if self._broken:
+            raise AbandonedError("another shard of the batch has failed")
+        if self._ended:
+            raise RuntimeError(
+                "all shards of a batch must make the same sums; another made fewer of them. A layer whose "
+                "sums_over_shards is True must call sum_over_shards whatever its input is."
+            )
 
-    def give_up(self) -> None:
-        """One task has failed: the others would wait for ever."""
-        self._barrier.abort()
+    def end(self, failed: bool = False) -> None:
+        """A task has come to its end: nobody need wait for it any more."""
+        with self._changed:
+            self._broken = self._broken or failed
+            self._ended = True
+            self._changed.notify_all()
+
+
+class AbandonedError(RuntimeError):
+    """What ends a task that waits for one that has failed."""
+
+
+class Share:
+    """An `AllReduce` as one task calls it; `waited`: the seconds that it has waited for others."""
+
+    def __init__(self, all_reduce: AllReduce, number: int) -> None:
+        self.all_reduce, self.number, self.waited = all_reduce, number, 0.0
+
+    def __call__(self, part: Array) -> Array:
+        """The sum over all tasks."""
+        start = time.perf_counter()
+        total = self.all_reduce.sum(self.number, part)
+        self.waited += time.perf_counter() - start
+        return total
 
 
 def run_all(tasks: Sequence[Callable[[], T]], all_reduce: AllReduce | None = None) -> list[T]:
@@ -94,28 +135,39 @@ def run_all(tasks: Sequence[Callable[[], T]], all_reduce: AllReduce | None = Non
 
         def in_thread(task: Callable[[], T]) -> T:
             with turns, np.errstate(**errors):
+                failed = True
                 try:
-                    return task()
-                except BaseException:
+                    result = task()
+                    failed = False
+                finally:
                     if all_reduce is not None:
-                        all_reduce.give_up()
-                    raise
+                        all_reduce.end(failed)
+            return result
 
-        pool = _pool(get_num_threads() if all_reduce is None else len(tasks))
-        futures = [pool.submit(in_thread, task) for task in tasks]
-        wait(futures)
+        with _threads(len(tasks) if all_reduce is not None else None) as pool:
+            try:
+                futures = [pool.submit(in_thread, task) for task in tasks]
+                wait(futures)
+            except BaseException:  # Ctrl-C, or no thread to be had: those that wait for others would do so for ever
+                if all_reduce is not None:
+                    all_reduce.end(failed=True)
+                raise
         failed = [error for future in futures if (error := future.exception()) is not None]
-        for error in sorted(failed, key=lambda error: isinstance(error, BrokenBarrierError)):
+        for error in sorted(failed, key=lambda error: isinstance(error, AbandonedError)):
             raise error
         return [future.result() for future in futures]
 
 
-def _pool(size: int) -> ThreadPoolExecutor:
-    """Threads, at least so many."""
-    if _State.pool is None or _State.pool_size < size:
-        _close()
-        _State.pool, _State.pool_size = ThreadPoolExecutor(size, "brickgrad"), size
-    return _State.pool
+@contextlib.contextmanager
+def _threads(number: int | None) -> Iterator[ThreadPoolExecutor]:
+    """Threads to work: those that all share; or so many for these tasks alone, which none of another's can hold up."""
+    if number is not None:
+        with ThreadPoolExecutor(number, "brickgrad") as own:
+            yield own
+        return
+    if _State.pool is None:
+        _State.pool = ThreadPoolExecutor(get_num_threads(), "brickgrad")
+    yield _State.pool
 
 
 @contextlib.contextmanager

@@ -87,6 +87,28 @@ def test_layers_of_a_user_keep_their_guards():
         both(backward, x)
 
 
+def test_bricks_that_hang_on_a_users_layer_keep_their_guards():
+    class Gate(bg.Layer):
+        hard = False
+
+        def forward(self, x):
+            self.saved = x
+            return (x > 0).astype(int) if self.hard else x * 1
+
+        def backward(self, dy):
+            return dy * 1
+
+    for nested in (False, True):
+        x, inner, gate = bg.Input("x", (4,)), bg.Input("u"), Gate()
+        node = bg.Graph(inner, gate(inner))(x) if nested else gate(x)
+        graph = bg.Graph(x, bg.Affine(4, 2, rng=0)(bg.ReLU()(node)))
+        for _ in range(2):
+            graph.forward(np.ones((3, 4), np.float32))
+        gate.hard = True
+        with pytest.raises(TypeError, match=r"ReLU\.forward: x must hold floats"):
+            graph.forward(np.ones((3, 4), np.float32))
+
+
 def test_a_subclass_of_a_brick_is_a_user_layer():
     assert [kind.vetted for kind in (bg.Tanh, type("MyTanh", (bg.Tanh,), {}), Moody)] == [True, False, False]
 

@@ -96,6 +96,23 @@ def test_trainer_with_profile_times_every_step_and_changes_no_bit(shard_size):
     assert all(row.forward > 0 and row.backward > 0 and row.bytes > 0 for row in found.rows)
 
 
+def test_profile_does_not_count_what_a_shard_waits_for_others():
+    net = bg.Sequential(
+        bg.Convolution(8, 1, 3, 3, rng=0), bg.BatchNormalization(8), bg.ReLU(), bg.Flatten(), bg.Affine(3, rng=1),
+        input_shape=(1, 12, 12),
+    )  # fmt: skip
+    net.shard_size = 2
+    x, t = np.random.default_rng(0).random((60, 1, 12, 12), dtype=np.float32), np.arange(60) % 3
+    trainer = bg.Trainer(net, bg.SGD(), batch_size=60, epochs=2, profile=True, progress=False)
+    bg.set_num_threads(1)
+    try:
+        trainer.fit(x, t)
+    finally:
+        bg.set_num_threads(None)
+    spent = sum(row.forward + row.backward for row in trainer.profile.rows)
+    assert spent <= sum(trainer.history.seconds)  # were waiting counted, 30 shards would take many times that
+
+
 def test_trainer_with_profile_still_says_where_a_loss_is_not_finite():
     net = bg.Sequential(bg.Affine(2, 3, rng=0), bg.Exp(name="up"), bg.Affine(3, 2, rng=1))
     trainer = bg.Trainer(net, bg.SGD(), epochs=1, progress=False, profile=True)

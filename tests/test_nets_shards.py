@@ -103,6 +103,84 @@ def test_shards_run_on_several_threads_at_once(monkeypatch):
     net.loss_and_gradient(np.ones((4, 4), np.float32), np.zeros(4, int))
 
 
+def test_two_nets_whose_shards_wait_for_each_other_may_train_at_once():
+    def train(losses):
+        net = conv_net(bg.BatchNormalization(36))
+        net.shard_size = 1
+        losses += [net.loss_and_gradient(X, T) for _ in range(20)]
+
+    found = [], [], []
+    workers = [threading.Thread(target=train, args=(losses,), daemon=True) for losses in found]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [len(losses) for losses in found] == [20, 20, 20]
+    assert found[0] == found[1] == found[2]
+
+
+def test_an_interrupt_while_shards_run_leaves_the_next_batch_right(monkeypatch):
+    net = conv_net(bg.BatchNormalization(36))
+    net.shard_size = 2
+    loss, grad = step(net)
+    wait = threads.wait
+
+    def interrupted(futures):
+        monkeypatch.setattr(threads, "wait", wait)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        step(net)
+    again, grad_again = step(net)
+    assert again == loss
+    assert grad_again.tobytes() == grad.tobytes()
+
+
+def test_no_thread_to_be_had_is_an_error_and_no_hang(monkeypatch):
+    net = conv_net(bg.BatchNormalization(36))
+    net.shard_size = 2
+    submit, calls = threads.ThreadPoolExecutor.submit, []
+
+    def failing(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise RuntimeError("can't start new thread")
+        return submit(self, *arguments)
+
+    monkeypatch.setattr(threads.ThreadPoolExecutor, "submit", failing)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        step(net)
+    assert np.isfinite(step(net)[0])
+
+
+def test_a_layer_that_makes_its_sums_in_some_shards_only_is_an_error_that_names_it():
+    class Sometimes(bg.Layer):
+        sums_over_shards = True
+
+        def forward(self, x):
+            self.saved = x
+            if len(x) == 4:
+                self.sum_over_shards(np.ones(1))
+            return x * 1
+
+        def backward(self, dy):
+            return dy * 1
+
+    net = conv_net(Sometimes(name="odd"))
+    net.shard_size = 4  # and 3 in the last
+    with pytest.raises(RuntimeError, match=r"(?s)must make the same sums.*at Sometimes\[odd\]"):
+        step(net)
+
+
+def test_an_error_in_a_shard_says_which_samples_it_has():
+    net = conv_net()
+    net.shard_size = 4
+    with pytest.raises(ValueError, match="labels") as caught:
+        net.loss_and_gradient(X, np.where(np.arange(11) == 9, 7, T))
+    assert "in the shard of samples 8 to 10 of the batch" in caught.value.__notes__
+
+
 def test_a_large_batch_has_no_more_shards_than_there_may_be():
     net, whole = conv_net(bg.BatchNormalization(36)).replica(np.float64), conv_net(bg.BatchNormalization(36))
     whole = whole.replica(np.float64)

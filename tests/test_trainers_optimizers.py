@@ -564,6 +564,19 @@ def test_one_optimizer_for_two_nets_of_as_many_parameters_is_refused_and_nothing
     np.testing.assert_array_equal(high.vector, before)
 
 
+def test_parameters_move_along_the_gradients_of_their_names_whatever_net_these_are_of():
+    x = bg.Input("x", (4,))
+    p, q = bg.Affine(4, 4, name="p", rng=0), bg.Affine(4, 4, name="q", rng=1)
+    one, two = bg.Net(x, q(p(x))), bg.Net(x, p(q(x)))
+    two.loss_and_gradient(np.ones((2, 4), np.float32), np.array([0, 1]))
+    params, grads = one.params, two.grads
+    assert list(params) != list(grads)
+    wanted = {name: param - grads[name] for name, param in params.items()}
+    bg.SGD(1.0).update(params, grads)
+    for name, param in params.items():
+        np.testing.assert_array_equal(param, wanted[name])
+
+
 def test_a_parameter_taken_out_of_a_nets_params_does_not_move():
     net = bg.TwoLayerNet(3, 2, 2, 0.5, rng=0)
     W2 = net.params.pop("W2")

@@ -113,7 +113,8 @@ class Optimizer:
         if self.clip_norm is not None:
             grads = limit_norm({name: grads[name] for name in params}, self.clip_norm)
         vector, grad_vector = getattr(params, "vector", None), getattr(grads, "vector", None)
-        if self.entrywise and not self.weight_decay and vector is not None and grad_vector is not None:
+        whole = self.entrywise and not self.weight_decay and list(params) == list(grads)
+        if whole and vector is not None and grad_vector is not None:
             self._move_in_blocks("", params, vector, grad_vector, decays=False)
             return
         for name, param in params.items():
