@@ -27,8 +27,8 @@ settings and every epoch stand in `benchmarks/records/`, and `python benchmarks/
 them.
 
 The same command gives the same SHA-256 where brickgrad, NumPy and its BLAS are the same; elsewhere the last digits of
-the accuracy may differ. These runs were made before the order in which convolutions, losses and the shards of a batch
-add up was changed, those of simple-conv and deep-conv before there were shards: today the last digits may be others.
+the accuracy may differ. These runs were made as the library grew: the order in which convolutions,
+losses and the shards of a batch add up has changed since, so today the last digits may be others.
 
 ![The test accuracy after each epoch, for every net and seed](results.png)
 """
@@ -87,7 +87,7 @@ def draw(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
     ax = figure.subplots()
     for number, same in enumerate(runs.values()):
         settings = same[0]["settings"]
-        label = settings["net"] + (", digits shifted" if settings["shifts"] else "")
+        label = f"{settings['net']}{', digits shifted' if settings['shifts'] else ''}, {settings['epochs']} epochs"
         for index, run in enumerate(same):
             errors = [100 * (1 - accuracy) for accuracy in run["epochs"]["test_accuracy"]]
             ax.plot(range(1, len(errors) + 1), errors, color=f"C{number}", alpha=0.8, label=None if index else label)

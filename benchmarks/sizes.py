@@ -41,7 +41,10 @@ if {module!r}:
     import importlib
     net = work.make()
     net.loss(data.x[:2], data.t[:2])
-    importlib.import_module("peers." + {module!r}).trainer(work, net, data)(0, 20)
+    run = importlib.import_module("peers." + {module!r}).trainer(work, net, data)
+    if run is None:
+        raise SystemExit
+    run(0, 20)
 if status.exists():  # the resource module counts what the parent process had, too, on Linux
     print(int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**10)
 else:
@@ -75,9 +78,10 @@ def measured(rounds: int, works: tuple[str, ...] = ("small", "simple-conv")) -> 
             times[title] += [taken] if number else []  # the first reads the files into memory
     yield Group("import", "import, NumPy included", "ms", times)
     for work in works:
-        peaks = {title: [peak(work, PEERS.get(title, "ours")) for _ in range(rounds)] for title in there}
-        alone = [peak(work, "") for _ in range(rounds)]
-        yield Group(f"memory, {work}", f"peak memory of training, {work}", "MB", {**peaks, "data alone": alone})
+        modules = {**{title: PEERS.get(title, "ours") for title in there}, "data alone": ""}
+        peaks = {title: [peak(work, module) for _ in range(rounds)] for title, module in modules.items()}
+        known = {title: found for title, found in peaks.items() if None not in found}
+        yield Group(f"memory, {work}", f"peak memory of training, {work}", "MB", known)
 
 
 def is_installed(package: str) -> bool:
@@ -120,11 +124,14 @@ def file_sizes(package: str) -> Iterator[int]:
             yield path.stat().st_size
 
 
-def peak(work: str, module: str) -> float:
-    """Megabytes at most in a process that does 20 steps of a work with one library; without one, of the data alone."""
+def peak(work: str, module: str) -> float | None:
+    """Megabytes at most in a process that does 20 steps of a work with one library; without one, of the data alone.
+
+    None where the library cannot do it.
+    """
     code = RUN.format(here=str(ROOT / "benchmarks"), work=work, module=module)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
+    return float(done.stdout.split()[-1]) if done.stdout else None
 
 
 if __name__ == "__main__":

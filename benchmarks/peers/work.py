@@ -38,11 +38,13 @@ WORKS = (
         "norm", "MLP 784-256-256-10 with batch norm and dropout, batch 100, Adam",
         mlp(256, 256, use_batchnorm=True, dropout_ratio=0.2), 100, "adam", 0.001, 20, random=True,
     ),
-    Work("simple-conv", "SimpleConvNet, batch 100, Adam", lambda: bg.SimpleConvNet(rng=0), 100, "adam", 0.001, 5, True),
     Work(
-        "deep-conv", "DeepConvNet, batch 100, Adam", lambda: bg.DeepConvNet(rng=0), 100, "adam", 0.001, 2, True, True
+        "simple-conv", "SimpleConvNet, batch 100, Adam", lambda: bg.SimpleConvNet(rng=0), 100, "adam", 0.001, 10, True
     ),
-    Work("resnet", "ResNet, batch 100, Adam", lambda: bg.ResNet(rng=0), 100, "adam", 0.001, 1, True),
+    Work(
+        "deep-conv", "DeepConvNet, batch 100, Adam", lambda: bg.DeepConvNet(rng=0), 100, "adam", 0.001, 4, True, True
+    ),
+    Work("resnet", "ResNet, batch 100, Adam", lambda: bg.ResNet(rng=0), 100, "adam", 0.001, 4, True),
 )  # fmt: skip
 
 
