@@ -149,11 +149,11 @@ class Swish(Layer):
         """Return x / (1 + exp(-x))."""
         self.saved = x
         # -1000 is as good as -inf, for σ is 0 there, and -inf · 0 would be NaN
-        return np.multiply(np.maximum(x, -1000), sigmoid(x), out=self.buffer("y", x.shape, x.dtype))
+        return np.multiply(np.maximum(x, -1000.0), sigmoid(x), out=self.buffer("y", x.shape, x.dtype))
 
     def backward(self, dy: Array) -> Array:
         """Return dx."""
-        x = np.clip(self.saved, -1000, 1000)  # as above, at both ends
+        x = np.clip(self.saved, -1000.0, 1000.0)  # as above, at both ends
         dx: Array = dy * (sigmoid(x) * (1 + x * sigmoid(-x)))  # σ(-x), not 1 - σ(x), which is 0 too soon
         return dx
 

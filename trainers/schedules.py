@@ -65,7 +65,7 @@ class StepDecay(Schedule):
 
     def __call__(self, step: int) -> float:
         """The rate of a step."""
-        return self.lr * self.factor ** ((step - 1) // self.every)
+        return self.lr * self.factor ** int((step - 1) // self.every)
 
 
 class ExponentialDecay(Schedule):
