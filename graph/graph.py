@@ -6,7 +6,6 @@ import contextlib
 import copy
 import dataclasses
 import functools
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -18,8 +17,9 @@ from brickgrad.layers.base import without_clocks
 from .cut import cut
 from .inside import find_place
 from .node import Input, Node
+from .nonfinite import where_not_finite
 from .run import Kept, Plan, Run, SharedTotals, Sums
-from .shapes import infer_shapes, unsized_again_after_errors
+from .shapes import check_shapes, infer_shapes, unsized_again_after_errors
 from .summary import table
 from .turns import Proven, say_where
 from .wiring import Step, wire
@@ -87,7 +87,7 @@ class Graph(Layer):
         specs = tuple([(x.shape, x.dtype) for x in inputs])
         proven = self._proven.find(specs)
         if proven is None:
-            self._check_shapes(inputs)
+            check_shapes(self.title, self.inputs, inputs)
         values = self._first_values(inputs)
         run = Run(self._memories())
         last: Run | None = self.memory.saved
@@ -251,16 +251,6 @@ class Graph(Layer):
     def wants(self, index: int) -> bool:
         """Whether the gradient of input `index` is needed: not if its Input says so."""
         return self.inputs[index].grad and super().wants(index)
-
-    def _check_shapes(self, inputs: Sequence[Array]) -> None:
-        """Each input ends in the shape it was said to have; the axes before it are free, a single sample has none."""
-        for x, node in zip(inputs, self.inputs, strict=True):
-            if node.shape and not node.takes_integers and x.shape[-len(node.shape) :] != node.shape:
-                flat = len(node.shape) == 1 and x.ndim > 2 and math.prod(x.shape[1:]) == node.shape[0]
-                raise ValueError(
-                    f"{self.title}.forward: input {node.name} must be ({', '.join(map(str, ('N', *node.shape)))}); "
-                    f"got {x.shape}.{' Flatten the images first.' if flat else ''}"
-                )
 
     def value(self, node: Node) -> Any:
         """The value of a node of this graph, or of one inside, in the last forward."""
@@ -475,20 +465,7 @@ class Graph(Layer):
         twin.keep = True
         with np.errstate(all="ignore"):
             twin.forward(*inputs)
-        values: list[Any] = twin.saved.values
-        arrays = [np.asarray(value) for value in values]
-        slot = next((i for i, a in enumerate(arrays) if a.dtype.kind == "f" and not np.isfinite(a).all()), None)
-        if slot is None:
-            return None
-        array = arrays[slot]
-        place = f", sample {int(np.argwhere(~np.isfinite(array))[0][0])}" if array.ndim else ""
-        step = next((step for step in self.wiring.steps if slot in step.writes), None)
-        if step is None:
-            return f"{next(node.title for node, at in self.wiring.slots.items() if at == slot)}{place}"
-        for key, param in step.layer.params.items():
-            if not np.isfinite(param).all():
-                return f"the parameter {step.name}.{key}"
-        return f"the output of {step.title}{place}"
+        return where_not_finite(self.wiring, twin.saved.values)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self._twin(None, memo, share=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -10,10 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from brickgrad.layers import Layer, Memory
+from brickgrad.layers import Array, Layer, Memory
 
 from .node import Input
 from .wiring import Step, Wiring, around
+
+
+def check_shapes(title: str, inputs: Sequence[Input], arrays: Sequence[Array]) -> None:
+    """Each input ends in the shape it was said to have; the axes before it are free, a single sample has none."""
+    for x, node in zip(arrays, inputs, strict=True):
+        if node.shape and not node.takes_integers and x.shape[-len(node.shape) :] != node.shape:
+            flat = len(node.shape) == 1 and x.ndim > 2 and math.prod(x.shape[1:]) == node.shape[0]
+            raise ValueError(
+                f"{title}.forward: input {node.name} must be ({', '.join(map(str, ('N', *node.shape)))}); "
+                f"got {x.shape}.{' Flatten the images first.' if flat else ''}"
+            )
 
 
 def infer_shapes(title: str, wiring: Wiring, inputs: Sequence[Input]) -> list[tuple[int, ...] | None]:
