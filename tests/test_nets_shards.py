@@ -137,6 +137,29 @@ def test_an_interrupt_while_shards_run_leaves_the_next_batch_right(monkeypatch):
     assert grad_again.tobytes() == grad.tobytes()
 
 
+def test_replicas_whose_tasks_may_still_run_after_an_interrupt_are_not_used_again(monkeypatch):
+    net = conv_net()  # no layer waits for others: the threads are those that all share, and go on by themselves
+    net.shard_size = 2
+    bg.set_num_threads(2)
+    loss, grad = step(net)
+    before = {id(twin) for twin in net._shards.replicas}
+    kept = net._shards.replicas  # so that no new one gets an old one's id
+    wait = threads.wait
+
+    def interrupted(futures):
+        monkeypatch.setattr(threads, "wait", wait)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        step(net)
+    again, grad_again = step(net)
+    assert before.isdisjoint(id(twin) for twin in net._shards.replicas)
+    assert len(kept) == len(before)
+    assert again == loss
+    assert grad_again.tobytes() == grad.tobytes()
+
+
 def test_no_thread_to_be_had_is_an_error_and_no_hang(monkeypatch):
     net = conv_net(bg.BatchNormalization(36))
     net.shard_size = 2
