@@ -8,7 +8,7 @@ import numpy as np
 
 from .base import Layer
 from .columns import working_dtype
-from .masks import passed_where
+from .largest import largest_of_windows
 from .memory import Array
 from .windows import Grid, Pad, Windowed, Windows
 
@@ -45,42 +45,23 @@ class MaxPooling(Windowed, Layer):
     def forward(self, x: Array) -> Array:
         """Return the largest entry of each window."""
         grid = self.windows.on(self.title, x.shape)
-        images = padded(x, grid, -np.inf)
-        places = [images[:, :, *grid.places(i, j)] for i in range(grid.size[0]) for j in range(grid.size[1])]
+        images = np.ascontiguousarray(padded(x, grid, -np.inf))
         y = self.buffer("y", (*x.shape[:2], *grid.out), x.dtype)
-        np.copyto(y, places[0])
-        for entry in places[1:]:
-            np.maximum(y, entry, out=y)
-        taken = self.branch(lambda: self._first_of_the_largest(places, y))
+        taken = self.branch(lambda: largest_of_windows(images, grid, y, self.buffer))
         if self._frozen:
-            for entry, here in zip(places, taken, strict=True):
-                np.copyto(y, entry, where=here)
+            np.take(images, taken, out=y, mode="clip")
         self.saved = taken, grid, x.shape
         return y
-
-    def _first_of_the_largest(self, places: list[Array], y: Array) -> Array:
-        """For each place in a window, whether the window's largest entry is the one there: (places, *y.shape)."""
-        taken = self.buffer("taken", (len(places), *y.shape), bool)
-        free = np.ones(y.shape, bool)
-        for entry, here in zip(places, taken, strict=True):
-            np.equal(entry, y, out=here)
-            here &= free
-            free ^= here
-        return taken
 
     def backward(self, dy: Array) -> Array:
         """Return dx: each gradient at the place of its window's largest entry."""
         taken, grid, shape = self.saved
         images = self.buffer("d_images", (*shape[:2], *grid.padded), dy.dtype)
-        if not grid.tiles:
-            images[...] = 0
-        share = self.buffer("share", dy.shape, dy.dtype) if grid.overlaps else None
-        for number, here in enumerate(taken):
-            entry = images[:, :, *grid.places(*divmod(number, grid.size[1]))]
-            if share is None:
-                passed_where(here, dy, entry)
-            else:
-                entry += passed_where(here, dy, share)
+        images[...] = 0
+        if grid.overlaps:
+            np.add.at(images.reshape(-1), taken.reshape(-1), dy.reshape(-1))
+        else:
+            images.reshape(-1)[taken.reshape(-1)] = dy.reshape(-1)
         return self.fresh(images[:, :, *grid.inside]) if grid.padded != grid.image else images
 
 

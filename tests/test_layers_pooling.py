@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import references
 
 import brickgrad as bg
 
@@ -31,6 +32,20 @@ def test_max_pooling_leaves_out_rows_that_no_window_reaches():
     pool = bg.MaxPooling(2)
     assert pool.forward(X).tolist() == [[[[5.0]]]]
     assert pool.backward(np.ones((1, 1, 1, 1))).tolist() == [[[[0.0, 1.0, 0.0], [0.0] * 3, [0.0] * 3]]]
+
+
+@pytest.mark.parametrize(("size", "stride"), [((3, 2), (3, 2)), ((3, 2), (2, 1)), ((1, 1), (1, 1)), ((1, 4), (2, 4))])
+def test_max_pooling_of_wide_images_finds_every_largest_entry(size, stride):
+    x = (
+        np.random.default_rng(0).integers(0, 4, (2, 2, 9, 301)).astype(float)
+    )  # with ties; rows longer than a byte counts
+    options = {"size": size, "stride": stride, "dilation": (1, 1), "pad": ((0, 0), (0, 0))}
+    numbers = np.arange(x.size, dtype=float).reshape(x.shape)
+    taken = references.max_pooling_at(x, numbers, **options).astype(int)
+    pool = bg.MaxPooling(*size, stride=stride)
+    assert (pool.forward(x) == x.ravel()[taken]).all()
+    dy = numbers.ravel()[: taken.size].reshape(taken.shape)
+    assert (pool.backward(dy).ravel() == np.bincount(taken.ravel(), weights=dy.ravel(), minlength=x.size)).all()
 
 
 def test_max_pooling_lets_nan_through():
