@@ -20,6 +20,7 @@ from .node import Input, Node
 from .nonfinite import where_not_finite
 from .run import Kept, Plan, Run, SharedTotals, Sums
 from .shapes import check_shapes, infer_shapes, unsized_again_after_errors
+from .spare import spare_gradients, spare_values
 from .summary import table
 from .turns import Proven, say_where
 from .wiring import Step, wire
@@ -73,6 +74,7 @@ class Graph(Layer):
         self.integer_inputs = tuple(x.name for x in self.inputs if x.takes_integers)
         self._plans: dict[Any, Plan] = {}
         self._proven = Proven(self.wiring.steps)
+        self._spare_values, self._spare_gradients = spare_values(self.wiring), spare_gradients(self.wiring)
         _ = self.shapes  # what does not fit shows here
         self._was_sized = self.sized
 
@@ -140,9 +142,13 @@ class Graph(Layer):
     def _run_steps(self, memories: list[Memory], values: list[Any], proven: list[bool] | None) -> None:
         """Run every layer's forward on the values that it reads, and put those that it gives beside them."""
         steps = self.wiring.steps
-        for step, memory, unguarded in zip(steps, memories, proven or [False] * len(steps), strict=True):
+        all_guarded = [False] * len(steps)
+        for step, memory, unguarded, spare in zip(
+            steps, memories, proven or all_guarded, self._spare_values, strict=True
+        ):
             layer, reads = step.layer, step.reads
             memory.running = unguarded  # then the guards stand aside
+            memory.may_overwrite = spare and not self.keep
             own, layer.memory = layer.memory, memory
             try:  # one input and one output, as most layers have, are written out: a turn costs half as much
                 result = (
@@ -179,6 +185,7 @@ class Graph(Layer):
         totals = SharedTotals()
         kept = Kept(len(self.wiring.steps)) if self.keep else None
         for index, step, wanted in plan.turns:
+            run.memories[index].may_overwrite = self._spare_gradients[index] and not self.keep
             handed = self._step_back(step, run.memories[index], grads, wanted)
             if kept is not None:
                 kept.add(index, step.layer, handed)

@@ -76,7 +76,7 @@ class Sigmoid(Layer):
         """Return 1 / (1 + exp(-x))."""
         small = np.exp(-np.abs(x))  # never overflows
         self.saved = small
-        return _from_small(x, small, out=self.buffer("y", x.shape, x.dtype))
+        return _from_small(x, small, out=self.over(x, "y"))
 
     def backward(self, dy: Array) -> Array:
         """Return dx."""
@@ -117,7 +117,7 @@ class Tanh(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return tanh(x)."""
-        y = np.tanh(x, out=self.buffer("y", x.shape, x.dtype))
+        y = np.tanh(x, out=self.over(x, "y"))
         self.saved = y
         return y
 
@@ -143,12 +143,12 @@ class ReLU(Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def forward(self, x: Array) -> Array:
         """Return x where x > 0, else 0."""
-        on = self.branch(lambda: np.greater(x, 0, out=self.buffer("on", x.shape, bool)))
-        self.saved = on
-        y = self.buffer("y", x.shape, x.dtype)
+        self.saved = on = self.branch(lambda: np.greater(x, 0, out=self.buffer("on", x.shape, bool)))
+        y = self.over(x, "y")
         if not self._frozen:
             return np.maximum(x, 0, out=y)
         np.multiply(x, on, out=y)
@@ -156,7 +156,7 @@ class ReLU(Layer):
 
     def backward(self, dy: Array) -> Array:
         """Return dy where the input was positive, else 0; `dy` itself stays as it is."""
-        return passed_where(self.saved, dy, self.buffer("dx", dy.shape, dy.dtype))
+        return passed_where(self.saved, dy, self.over(dy, "dx"))
 
 
 class Softmax(Layer):

@@ -39,6 +39,7 @@ class Affine(Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def __init__(
         self,

@@ -55,6 +55,7 @@ class Add(_Pair):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def forward(self, x: Array, y: Array) -> Array:
         """Return x + y."""

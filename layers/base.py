@@ -39,6 +39,8 @@ class Layer:
             with a forward or backward of its own must say so again.
         sums_over_shards : whether all that it takes of other samples are sums, made by `sum_over_shards`. Then
             a batch may be cut up as well, and it sees the whole of it. Of a subclass, as sample_wise.
+        hands_over : of "y" and "dx", what forward and backward return as arrays of the layer's own that it never reads
+            again. The layer that gets one may write over it. Of a subclass, as sample_wise.
         kept : names of the attributes, besides parameters, that training changes and that belong to the layer, such as
             running statistics.
     Example
@@ -61,6 +63,7 @@ class Layer:
     vetted: bool = False
     sample_wise: bool = False
     sums_over_shards: bool = False
+    hands_over: tuple[str, ...] = ()
     input_names: tuple[str, ...] = ()
     arity: tuple[int, int] = (0, 0)
     name: str | None
@@ -76,6 +79,7 @@ class Layer:
         if {"forward", "backward"} & vars(cls).keys():
             cls.sample_wise = vars(cls).get("sample_wise", False)
             cls.sums_over_shards = vars(cls).get("sums_over_shards", False)
+            cls.hands_over = vars(cls).get("hands_over", ())
         cls.vetted = cls.__module__.startswith(__name__.rpartition(".")[0] + ".")
         if not hasattr(cls.forward, "is_guard"):
             cls.input_names, cls.arity = read_signature(cls.forward)
@@ -179,6 +183,11 @@ class Layer:
         if array is None or array.shape != shape or array.dtype != dtype:
             array = arrays[name] = np.empty(shape, dtype, order)
         return array
+
+    def over(self, array: Array, name: str) -> Array:
+        """Room for what is made of `array`, entry by entry: the array itself where a graph knows that nobody else reads
+        it again, or else a buffer."""
+        return array if self.memory.may_overwrite else self.buffer(name, array.shape, array.dtype)
 
     def sum_over_shards(self, part: Array) -> Array:
         """The sum of an array over all shards of the batch; the array itself where the batch is in one piece."""

@@ -47,6 +47,7 @@ class Convolution(Windowed, Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def __init__(
         self,

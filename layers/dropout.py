@@ -54,7 +54,7 @@ class Dropout(Layer):
 
     def _masked(self, x: Array, name: str) -> Array:
         mask, scale = self.saved
-        y = self.buffer(name, x.shape, x.dtype)
+        y = self.over(x, name)
         np.multiply(x, scale, out=y)
         y *= mask
         return y

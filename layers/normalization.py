@@ -76,6 +76,7 @@ class BatchNormalization(_Normalization):
 
     kept = ("running_mean", "running_var")
     sums_over_shards = True
+    hands_over = ("y", "dx")
 
     def __init__(
         self, *size: int, momentum: float = 0.9, eps: float = 1e-5, dtype: Any = None, name: str | None = None
@@ -199,6 +200,7 @@ class LayerNormalization(_Normalization):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def __init__(self, *size: int, eps: float = 1e-5, dtype: Any = None, name: str | None = None) -> None:
         super().__init__(*size, eps=eps, dtype=dtype, name=name)

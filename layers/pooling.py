@@ -37,6 +37,7 @@ class MaxPooling(Windowed, Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def __init__(self, *size: int, stride: Any = None, pad: Pad = 0, name: str | None = None) -> None:
         super().__init__(name)
@@ -84,6 +85,7 @@ class AveragePooling(Windowed, Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def __init__(self, *size: int, stride: Any = None, pad: Pad = 0, name: str | None = None) -> None:
         super().__init__(name)
@@ -129,6 +131,7 @@ class GlobalAveragePooling(Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def forward(self, x: Array) -> Array:
         """Return the mean of each channel."""

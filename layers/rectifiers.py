@@ -28,6 +28,7 @@ class LeakyReLU(Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def __init__(self, slope: float = 0.01, name: str | None = None) -> None:
         super().__init__(name)
@@ -72,6 +73,7 @@ class ELU(Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
@@ -115,6 +117,7 @@ class Softplus(Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def forward(self, x: Array) -> Array:
         """Return log(1 + exp(x))."""
@@ -144,6 +147,7 @@ class Swish(Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def forward(self, x: Array) -> Array:
         """Return x / (1 + exp(-x))."""
@@ -173,6 +177,7 @@ class GELU(Layer):
     """
 
     sample_wise = True
+    hands_over = ("y", "dx")
 
     def forward(self, x: Array) -> Array:
         """Return x · Φ(x)."""

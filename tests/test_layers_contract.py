@@ -9,6 +9,7 @@ import references
 from layer_table import (
     LAYERS,
     Case,
+    Outcome,
     arrays_of,
     assert_close,
     bits,
@@ -407,6 +408,46 @@ def test_layer_results_share_memory_with_nothing(entry, case):
     for result in arrays_of(second.outputs, second.gradients):
         result[...] = 7  # whoever was given an array may write into it
     assert bits(first.outputs + first.gradients) == kept
+
+
+@over_layers
+@pytest.mark.parametrize("workspace", [False, True], ids=["alone", "workspace"])
+@over_cases()
+def test_layer_never_reads_again_what_it_hands_over(entry, workspace, case):
+    layer, inputs = sized(entry, case)
+    if workspace:
+        layer.memory = bg.Memory(arrays={})
+    expected = run(layer, inputs).bits()
+    rewind(layer)
+    outputs = several(layer.forward(*inputs))
+    d_outputs = upstream(outputs)
+    made = [y.copy() for y in outputs]
+    if "y" in layer.hands_over:
+        for y in arrays_of(outputs):
+            assert not any(np.shares_memory(y, x) for x in arrays_of(inputs, layer.params))
+            y[...] = 77
+    for _ in range(2):  # the second time from gradients that were written over too
+        gradients = several(layer.backward(*d_outputs))
+        found = Outcome(made, d_outputs, [None if g is None else g.copy() for g in gradients], dict(layer.grads))
+        assert found.bits() == expected
+        if "dx" in layer.hands_over:
+            for dx in arrays_of(gradients):
+                assert not any(np.shares_memory(dx, other) for other in arrays_of(d_outputs, layer.params, layer.grads))
+                dx[...] = 77
+
+
+@over_layers
+@over_cases()
+def test_layer_that_may_write_over_what_it_gets_gives_the_same_bits(entry, case):
+    layer, inputs = sized(entry, case)
+    expected = run(layer, inputs).bits()
+    layer.memory = bg.Memory(arrays={})
+    rewind(layer)
+    layer.memory.may_overwrite = True
+    outputs = several(layer.forward(*[x.copy() if isinstance(x, np.ndarray) else x for x in inputs]))
+    made, d_outputs = [y.copy() for y in outputs], upstream(outputs)
+    gradients = several(layer.backward(*[dy.copy() for dy in d_outputs]))
+    assert Outcome(made, d_outputs, gradients, dict(layer.grads)).bits() == expected
 
 
 @over_layers
