@@ -11,6 +11,7 @@ import numpy as np
 from .base import Layer
 from .initial import Init, initial_values, make_rng
 from .memory import Array
+from .precision import float_dtype
 
 
 class Affine(Layer):
@@ -122,18 +123,3 @@ class Affine(Layer):
         if key not in self.grads:
             self.grads[key] = np.zeros_like(self.params[key])
         return self.grads[key]
-
-
-def float_dtype(owner: str, dtype: Any) -> np.dtype[Any]:
-    """`dtype` as a NumPy dtype; TypeError where it is not a float's.
-
-    >>> float_dtype("Affine", "float32")
-    dtype('float32')
-    """
-    try:
-        found: np.dtype[Any] = np.dtype(dtype)
-    except TypeError:
-        found = np.dtype(object)
-    if found.kind != "f":
-        raise TypeError(f"{owner}: dtype must be a float, such as np.float32 or np.float64; got {dtype!r}.")
-    return found

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .memory import Array
+from .precision import working_dtype
 from .windows import Grid, add_up, windows_of
 
 COLUMN_BYTES = 1 << 20  # of columns at a time: about what a core's own cache holds
@@ -140,11 +141,6 @@ class Columns:
         if self.shared:
             return np.moveaxis(each.reshape(*each.shape[:2], -1, high), 0, -1)
         return each.reshape(each.shape[1], -1, *self.grid.size)
-
-
-def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """What products are summed in: float32 for float16, as hardware for half precision does; else the dtype itself."""
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
 def in_groups(images: Array, groups: int) -> Array:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .affine import float_dtype
 from .base import Layer
 from .columns import correlate, correlate_back, correlate_kernels
 from .initial import Init, initial_values, make_rng
 from .memory import Array
+from .precision import float_dtype
 from .windows import Pad, Windowed, Windows
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .affine import float_dtype
 from .base import Layer
 from .initial import Init, initial_values, make_rng
 from .memory import Array
+from .precision import float_dtype
 
 
 class Embedding(Layer):

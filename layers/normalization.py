@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .affine import float_dtype
 from .base import Layer
-from .columns import working_dtype
 from .memory import Array
+from .precision import float_dtype, working_dtype
 
 
 class _Normalization(Layer):

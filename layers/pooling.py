@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .base import Layer
-from .columns import working_dtype
 from .largest import largest_of_windows
 from .memory import Array
+from .precision import working_dtype
 from .windows import Grid, Pad, Windowed, Windows
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from layer_table import assert_close, bits, over_dtypes
 
 import brickgrad as bg
-from brickgrad.layers.affine import float_dtype
+from brickgrad.layers.precision import float_dtype
 
 
 def filled(W, b, dtype=np.float64):
