@@ -5,7 +5,7 @@ Five nets are ready, each with settings of its own:
   two-layer    Affine 784-50, ReLU, Affine 50-10; SGD, learning rate 0.1, 20 epochs: about 97 %
   mlp          hidden layers of 400 and 100; Momentum, learning rate 0.1, times 0.6 an epoch, 8 epochs: above 98 %
   simple-conv  one convolution; Adam, a learning rate that falls along half a cosine, 20 epochs: many minutes
-  deep-conv    six convolutions; Adam, 20 epochs: hours on a small machine
+  deep-conv    six convolutions, dropout scaled as the texts scale it; Adam, 20 epochs: hours on a small machine
   resnet       convolutions with skips and batch normalization, on digits that are shifted about: hours as well
 
 Every epoch prints a line. At the end come the learning curves, and a page of test digits with what the net makes of
@@ -28,12 +28,12 @@ import numpy as np
 import brickgrad as bg
 import common
 
-PLAIN = {"hidden": None, "decay": 1.0, "schedule": "constant", "shifts": 0}
+PLAIN = {"hidden": None, "decay": 1.0, "schedule": "constant", "shifts": 0, "weight_decay": 0.0, "dropout": None}
 DEFAULTS = {
     "two-layer": {**PLAIN, "hidden": [50], "optimizer": "sgd", "lr": 0.1, "epochs": 20},
     "mlp": {**PLAIN, "hidden": [400, 100], "optimizer": "momentum", "lr": 0.1, "decay": 0.6, "epochs": 8},
     "simple-conv": {**PLAIN, "optimizer": "adam", "lr": 0.001, "schedule": "cosine", "epochs": 20},
-    "deep-conv": {**PLAIN, "optimizer": "adam", "lr": 0.001, "epochs": 20},
+    "deep-conv": {**PLAIN, "optimizer": "adam", "lr": 0.001, "epochs": 20, "dropout": "texts"},
     "resnet": {**PLAIN, "optimizer": "adam", "lr": 0.002, "schedule": "cosine", "shifts": 2, "epochs": 15},
 }
 CONVOLUTIONAL = {"simple-conv": bg.SimpleConvNet, "deep-conv": bg.DeepConvNet, "resnet": bg.ResNet}
@@ -65,7 +65,13 @@ def read_arguments(argv):
     made.add_argument("--optimizer", choices=OPTIMIZERS, help="(default: sgd; momentum; adam for convolution nets)")
     made.add_argument("--lr", type=common.positive, help="learning rate (default: 0.1; for adam 0.001)")
     made.add_argument("--schedule", choices=("constant", "cosine"), help="how lr falls over the whole run")
+    made.add_argument(
+        "--weight-decay", type=common.positive, metavar="L", help="draw weights towards 0 by L (default: 0)"
+    )
     made.add_argument("--shifts", type=common.whole(0), metavar="N", help="shift digits by up to N pixels in training")
+    made.add_argument(
+        "--dropout", choices=("texts", "inverted"), help="how deep-conv's dropout scales what it keeps (default: texts)"
+    )
     made.add_argument("--decay", type=common.positive, help="times this is lr after each epoch (default: 1; 0.6)")
     made.add_argument("--epochs", type=common.whole(0), help="passes over the data (default: 20; 8)")
     made.add_argument("--batch-size", type=common.whole(1), default=100, help="(default: 100)")
@@ -93,6 +99,8 @@ def read_arguments(argv):
         arguments.lr = {"adagrad": 0.01}.get(arguments.optimizer, 0.001)
     if arguments.hidden is not None and arguments.net in CONVOLUTIONAL:
         made.error(f"argument --hidden: {arguments.net} has its own sizes. Take --net mlp")
+    if arguments.dropout is not None and arguments.net != "deep-conv":
+        made.error(f"argument --dropout: {arguments.net} has none. Take --net deep-conv")
     for name, value in own.items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
@@ -104,7 +112,8 @@ def read_arguments(argv):
 def make_net(arguments, n_in, n_out):
     """Return the net that was asked for, its first weights drawn by the seed."""
     if arguments.net in CONVOLUTIONAL:
-        return CONVOLUTIONAL[arguments.net](n_in, output_size=n_out, rng=arguments.seed)
+        more = {} if arguments.dropout is None else {"inverted_dropout": arguments.dropout == "inverted"}
+        return CONVOLUTIONAL[arguments.net](n_in, output_size=n_out, rng=arguments.seed, **more)
     if arguments.net == "two-layer":
         return bg.TwoLayerNet(n_in, arguments.hidden[0], n_out, rng=arguments.seed)
     return bg.MultiLayerNet(n_in, arguments.hidden, n_out, rng=arguments.seed)
@@ -168,7 +177,7 @@ def run(arguments):
     net = make_net(arguments, x_train.shape[1] if flat else x_train.shape[1:], n_classes)
     steps = -(-len(x_train) // arguments.batch_size) * max(arguments.epochs, 1)
     rate = bg.CosineDecay(arguments.lr, steps) if arguments.schedule == "cosine" else arguments.lr
-    optimizer = OPTIMIZERS[arguments.optimizer](lr=rate)
+    optimizer = OPTIMIZERS[arguments.optimizer](lr=rate, weight_decay=arguments.weight_decay)
     side = math.isqrt(x_train[0].size)
     augment = bg.Shifts(arguments.shifts, image_shape=(side, side) if flat else None) if arguments.shifts else None
     if not arguments.quiet:

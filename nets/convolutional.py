@@ -78,6 +78,7 @@ class DeepConvNet(Sequential):
             with pad 1, the fourth with pad 2.
         hidden_size, output_size : int, default 50 and 10.
         dropout_ratio : float, default 0.5.
+        inverted_dropout : bool, default True. False: as the texts' Dropout scales (see Dropout).
         weight_init_std : deviation or name, default "he".
         rng : numpy.random.Generator or seed, for the initial values and the masks.
         dtype : float32 (default) or float64.
@@ -98,6 +99,7 @@ class DeepConvNet(Sequential):
         dropout_ratio: float = 0.5,
         weight_init_std: Init = "he",
         *,
+        inverted_dropout: bool = True,
         rng: np.random.Generator | int | None = None,
         dtype: Any = np.float32,
     ) -> None:
@@ -111,8 +113,10 @@ class DeepConvNet(Sequential):
             layers += [convolution(self.title, param, channels[number - 1], name=f"conv{number}", **own), ReLU()]
             if number % 2 == 0:
                 layers.append(MaxPooling(2))
-        layers += [Flatten(), Affine(hidden_size, name="affine7", **own), ReLU(), Dropout(dropout_ratio, rng=generator)]
-        layers += [Affine(output_size, name="affine8", **own), Dropout(dropout_ratio, rng=generator)]
+        layers += [Flatten(), Affine(hidden_size, name="affine7", **own), ReLU()]
+        layers += [Dropout(dropout_ratio, inverted=inverted_dropout, rng=generator)]
+        layers += [Affine(output_size, name="affine8", **own)]
+        layers += [Dropout(dropout_ratio, inverted=inverted_dropout, rng=generator)]
         super().__init__(*layers, input_shape=tuple(input_dim))
 
     def _public_name(self, name: str) -> str:

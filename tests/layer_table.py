@@ -329,6 +329,16 @@ def make_dropout(case: Case, dtype: Any) -> bg.Layer:
     return bg.Dropout(0.25, rng=MASK_SEED)
 
 
+def make_dropout_of_the_texts(case: Case, dtype: Any) -> bg.Layer:
+    return bg.Dropout(0.25, inverted=False, rng=MASK_SEED)
+
+
+def make_dropout_of_the_texts_in_inference(case: Case, dtype: Any) -> bg.Layer:
+    layer = make_dropout_of_the_texts(case, dtype)
+    layer.eval()
+    return layer
+
+
 def make_dropout_in_inference(case: Case, dtype: Any) -> bg.Layer:
     layer = bg.Dropout(0.25, rng=MASK_SEED)
     layer.eval()
@@ -485,8 +495,25 @@ LAYERS = [
         make_dropout,
         REAL,
         references.dropout,
-        lambda case: {"ratio": 0.25, "seed": MASK_SEED},
+        lambda case: {"ratio": 0.25, "seed": MASK_SEED, "scale": 1 / 0.75},
         branches=True,
+        reuses=ALL,
+    ),
+    Entry(
+        "Dropout[not inverted, training]",
+        make_dropout_of_the_texts,
+        REAL,
+        references.dropout,
+        lambda case: {"ratio": 0.25, "seed": MASK_SEED, "scale": 1.0},
+        branches=True,
+        reuses=ALL,
+    ),
+    Entry(
+        "Dropout[not inverted, inference]",
+        make_dropout_of_the_texts_in_inference,
+        REAL,
+        references.dropout,
+        lambda case: {"ratio": 0.0, "seed": MASK_SEED, "scale": 0.75},
         reuses=ALL,
     ),
     Entry("Dropout[inference]", make_dropout_in_inference, REAL, references.identity, exact=True),

@@ -660,16 +660,16 @@ def _inference_backward(
 batch_normalization_inference = Reference(_inference_forward, _inference_backward)
 
 
-def _dropout(x: np.ndarray, ratio: float, seed: int) -> np.ndarray:
-    """The values that the mask of a seed leaves, made larger: draws are compared with the ratio one by one."""
+def _dropout(x: np.ndarray, ratio: float, seed: int, scale: float) -> np.ndarray:
+    """The values that the mask of a seed leaves, scaled: draws are compared with the ratio one by one."""
     draws = np.random.default_rng(seed).random(x.shape, np.float32)
     y = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
-        y[index] = float(x[index]) * (1 / (1 - ratio)) if draws[index] >= ratio else 0.0
+        y[index] = float(x[index]) * scale if draws[index] >= ratio else 0.0
     return y
 
 
 dropout = Reference(
-    lambda params, x, ratio, seed: _dropout(x, ratio, seed),
-    lambda params, dy, x, ratio, seed: ((_dropout(dy, ratio, seed),), {}),
+    lambda params, x, ratio, seed, scale: _dropout(x, ratio, seed, scale),
+    lambda params, dy, x, ratio, seed, scale: ((_dropout(dy, ratio, seed, scale),), {}),
 )

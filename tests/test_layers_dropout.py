@@ -29,6 +29,20 @@ def test_dropout_does_nothing_in_inference_and_at_ratio_zero():
         np.testing.assert_array_equal(layer.backward(2 * X), 2 * X)
 
 
+def test_dropout_not_inverted_keeps_values_in_training_and_makes_all_smaller_in_inference():
+    texts, inverted = bg.Dropout(0.25, inverted=False, rng=0), bg.Dropout(0.25, rng=0)
+    np.testing.assert_allclose(texts.forward(X), 0.75 * inverted.forward(X), rtol=1e-6)
+    assert set(np.unique(texts.backward(X))) == {0.0, 1.0}
+    texts.eval()
+    assert (texts.forward(X) == 0.75).all()
+    assert (texts.backward(2 * X) == 1.5).all()
+
+
+def test_dropout_of_an_inverted_that_is_no_bool_raises_type_error():
+    with pytest.raises(TypeError, match="Dropout: inverted must be True or False; got 1"):
+        bg.Dropout(0.5, inverted=1)
+
+
 def test_dropout_draws_a_new_mask_each_time_from_its_own_generator():
     one, same, other = bg.Dropout(0.5, rng=0), bg.Dropout(0.5, rng=0), bg.Dropout(0.5, rng=1)
     first, second = one.forward(X), one.forward(X)

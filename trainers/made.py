@@ -92,7 +92,7 @@ def _text(thing: Any) -> str:
 
     >>> from brickgrad import CosineDecay, Dropout
     >>> _text(Dropout(0.1)), _text(CosineDecay(0.1, 30)), _text(len)
-    ('Dropout(ratio=0.1)', 'CosineDecay(lr=0.1, steps=30, lowest=0.0)', 'len')
+    ('Dropout(ratio=0.1, inverted=True)', 'CosineDecay(lr=0.1, steps=30, lowest=0.0)', 'len')
     """
     if hasattr(thing, "__qualname__"):
         return str(thing.__qualname__)
