@@ -31,12 +31,14 @@ class Columns:
     """The columns of a batch of images, block by block, and what is done with them.
 
     The places of a block's outputs stand row by row, `pitch` of them to a row; those beyond a row of outputs are left
-    out of what is made of them.
+    out of what is made of them. Where a window's columns share one copy, that is read on into the next row: its left
+    padding is the right padding of the row before as well.
 
     Attributes
         images, rows : of a block, at most.
         shared : whether a window's columns are one copy, read at several offsets.
-        beside : how many entries are read beyond a block's last place.
+        left : how many zeros stand before each row of an image.
+        offsets : where in the copy each of the window's columns begins.
         depth : the entries of a window that one group sees in one product: the height of a column.
         dtype : of the columns, and of the products with them.
     """
@@ -48,22 +50,26 @@ class Columns:
         tall = channels // groups * grid.size[0]
         self.shared = grid.stride[1] == 1 and grid.size[1] > 1 and tall >= FEWEST_TO_SHARE
         self.depth = tall if self.shared else tall * grid.size[1]
-        self.pitch = grid.padded[1] if self.shared else grid.out[1]
-        self.beside = (grid.size[1] - 1) * grid.dilation[1] if self.shared else 0
+        before, after = grid.pads[1]
+        self.left = max(before, after) if self.shared else before
+        self.pitch = max(self.left + grid.image[1], grid.out[1]) if self.shared else grid.out[1]
+        self.offsets = [self.left - before + j * grid.dilation[1] for j in range(grid.size[1])] if self.shared else [0]
         places = COLUMN_BYTES // max(self.depth * groups * self.dtype.itemsize, 1)  # that the budget allows
-        most = min(max((places - self.beside) // self.pitch, 1), grid.out[0])
+        most = min(max((places - self.offsets[-1]) // self.pitch, 1), grid.out[0])
         self.rows = -(-grid.out[0] // -(-grid.out[0] // most))  # blocks of about one height
-        self.images = min(max(places // (self.rows * self.pitch + self.beside), 1), max(n, 1))
-        self.padded = buffer("padded", (self.images, channels, *grid.padded), self.dtype)
+        self.images = min(max(places // (self.rows * self.pitch + self.offsets[-1]), 1), max(n, 1))
+        width = self.pitch if self.shared else grid.padded[1]
+        self.padded = buffer("padded", (self.images, channels, grid.padded[0], width), self.dtype)
         self.padded[...] = 0
         self.rooms: dict[str, Array] = {}
 
     def __iter__(self) -> Iterator[tuple[tuple[slice, slice, slice], list[Array]]]:
         """Where a block of outputs lies in (N, FN, OH, OW), and columns (images, groups, depth, places), by product."""
         fill = self._shared if self.shared else self._apart
+        inside = self.grid.inside[0], slice(self.left, self.left + self.grid.image[1])
         for first in range(0, len(self.x), self.images):
             some = slice(first, min(first + self.images, len(self.x)))
-            self.padded[: some.stop - first, :, *self.grid.inside] = self.x[some]
+            self.padded[: some.stop - first, :, *inside] = self.x[some]
             for top in range(0, self.grid.out[0], self.rows):
                 rows = slice(top, min(top + self.rows, self.grid.out[0]))
                 yield (some, slice(None), rows), fill(self.padded[: some.stop - first], rows)
@@ -77,16 +83,16 @@ class Columns:
 
     def _shared(self, padded: Array, rows: slice) -> list[Array]:
         """For each row of the windows the rows of the image that it meets, and a view of them for each column."""
-        (height, width), step, (down, across) = self.grid.size, self.grid.stride[0], self.grid.dilation
+        height, step, down = self.grid.size[0], self.grid.stride[0], self.grid.dilation[0]
         count, long = rows.stop - rows.start, (rows.stop - rows.start) * self.pitch
-        copies = self._room("columns", (*padded.shape[:2], height, long + self.beside))
-        copies[..., long:] = 0  # read beside the last row's outputs, where nothing is made of it
+        copies = self._room("columns", (*padded.shape[:2], height, long + self.offsets[-1]))
+        copies[..., long:] = 0  # the last row's right padding
         for i in range(height):
             start = rows.start * step + i * down
             met = padded[:, :, start : start + (count - 1) * step + 1 : step]
             copies[:, :, i, :long].reshape(met.shape)[...] = met
         tall = copies.reshape(len(padded), self.groups, self.depth, -1)
-        return [tall[..., j * across : j * across + long] for j in range(width)]
+        return [tall[..., offset : offset + long] for offset in self.offsets]
 
     def _room(self, name: str, shape: tuple[int, ...]) -> Array:
         """Room of this shape in a buffer as large as the first block, which is the largest, asks for."""
