@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .base import Layer
+from .columns import working_dtype
 from .memory import Array
 
 Axis = int | tuple[int, ...] | None
@@ -37,9 +38,10 @@ class _Reduction(Layer):
         return places
 
     def _sum(self, x: Array, axes: tuple[int, ...]) -> Array:
+        """The sum, of float16 in float32: rounding it is left to the caller."""
         kept = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
         self.saved = x.shape, kept
-        total: Array = np.sum(x, axis=axes, keepdims=self.keepdims)
+        total: Array = np.sum(x, axis=axes, dtype=working_dtype(x.dtype), keepdims=self.keepdims)
         return total
 
     def _spread(self, dy: Array) -> Array:
@@ -59,7 +61,7 @@ class Sum(_Reduction):
         axis : int, tuple of ints or None, default None. The axes to sum over, the batch axis included; None: all.
         keepdims : bool, default False. Whether these axes stay, with size 1.
     Shapes       x any -> y without the axes; dx as x
-    Dtype        any float; the output's is the input's
+    Dtype        any float; the output's is the input's; float16 is summed in float32 and rounded
     Errors       ValueError: an axis that is not there, or given twice
     Example
         >>> total = Sum(axis=1)
@@ -70,7 +72,7 @@ class Sum(_Reduction):
 
     def forward(self, x: Array) -> Array:
         """Return the sum."""
-        return self._sum(x, self._axes(x))
+        return self._sum(x, self._axes(x)).astype(x.dtype, copy=False)
 
     def backward(self, dy: Array) -> Array:
         """Return dx."""
@@ -89,7 +91,7 @@ class Mean(_Reduction):
         axis : int, tuple of ints or None, default None. The axes to go along, the batch axis included; None: all.
         keepdims : bool, default False. Whether these axes stay, with size 1.
     Shapes       x any -> y without the axes; dx as x
-    Dtype        any float; the output's is the input's
+    Dtype        any float; the output's is the input's; float16 is summed in float32 and rounded
     Errors       ValueError: an axis that is not there, or given twice; an axis of size 0 that is not the batch's
     Example
         >>> mean = Mean(axis=1)
@@ -106,8 +108,8 @@ class Mean(_Reduction):
                 f"{self.title}.forward: x must have entries to take the mean of along axis {self.axis}; got shape "
                 f"{x.shape}."
             )
-        y: Array = self._sum(x, axes) / self._count(x.shape, axes)
-        return y
+        y = self._sum(x, axes) / self._count(x.shape, axes)
+        return y.astype(x.dtype, copy=False)
 
     def backward(self, dy: Array) -> Array:
         """Return dx."""

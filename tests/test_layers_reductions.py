@@ -104,3 +104,13 @@ def test_reduction_of_float16_gives_float16(layer, function):
     reduction, x = layer(axis=1), np.ones((2, 3), np.float16)
     y = reduction.forward(x)
     assert y.dtype == reduction.backward(y).dtype == np.float16
+
+
+@over_reductions
+def test_reduction_of_float16_is_summed_in_float32(layer, function):
+    x = (6000 * np.random.default_rng(0).uniform(1, 2, size=(5000, 2)) / (5000 if layer is bg.Sum else 1)).astype(
+        np.float16
+    )
+    y = layer(axis=0).forward(x)
+    assert y.dtype == np.float16
+    np.testing.assert_allclose(y, function(x.astype(np.float64), axis=0), rtol=2**-11)
