@@ -19,7 +19,7 @@ class _Normalization(Layer):
         super().__init__(name)
         if len(size) > 1 or not all(isinstance(n, int | np.integer) and n > 0 for n in size):
             raise ValueError(f"{self.title}: takes one size of at least 1, or none; got {size}.")
-        if not isinstance(eps, int | float) or not 0 <= eps < np.inf:
+        if isinstance(eps, bool) or not isinstance(eps, int | float | np.number) or not 0 <= eps < np.inf:
             raise ValueError(f"{self.title}: eps must be a number of 0 or more; got {eps!r}.")
         self.eps = float(eps)
         self.dtype = None if dtype is None else float_dtype(self.title, dtype)
@@ -80,7 +80,8 @@ class BatchNormalization(_Normalization):
     def __init__(
         self, *size: int, momentum: float = 0.9, eps: float = 1e-5, dtype: Any = None, name: str | None = None
     ) -> None:
-        if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 <= momentum <= 1:
+        number = isinstance(momentum, int | float | np.number) and not isinstance(momentum, bool)
+        if not number or not 0 <= momentum <= 1:
             raise ValueError(f"{type(self).__name__}: momentum must be in 0..1; got {momentum!r}.")
         self.momentum = float(momentum)
         self.running_mean = self.running_var = np.zeros(0)
@@ -153,8 +154,8 @@ class BatchNormalization(_Normalization):
         if count == 1:
             raise ValueError(
                 f"{self.title}.forward: in training each channel needs at least two values; x has one, whose "
-                "variance is 0 whatever it is, so nothing could be learned. Take a larger batch, or call eval() for "
-                "inference."
+                "variance is 0 whatever it is, so nothing could be learned. Take larger batches, the last of an epoch "
+                "included, or call eval() for inference."
             )
         return count
 

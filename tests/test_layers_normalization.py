@@ -84,13 +84,20 @@ def test_batch_normalization_of_other_channels_raises_value_error(shape, text):
     ("options", "text"),
     [
         ({"momentum": 1.5}, r"momentum must be in 0\.\.1; got 1\.5"),
+        ({"momentum": "0.9"}, r"momentum must be in 0\.\.1; got '0\.9'"),
         ({"eps": -1e-5}, "eps must be a number of 0 or more; got -1e-05"),
+        ({"eps": True}, "eps must be a number of 0 or more; got True"),
     ],
     ids=str,
 )
 def test_batch_normalization_of_bad_settings_raises_value_error(options, text):
     with pytest.raises(ValueError, match=text):
         bg.BatchNormalization(3, **options)
+
+
+def test_batch_normalization_settings_of_numpys_numbers_are_numbers():
+    layer = bg.BatchNormalization(3, momentum=np.float32(0.5), eps=np.float32(0.25))
+    assert (layer.momentum, layer.eps) == (0.5, 0.25)
 
 
 def test_normalization_of_bad_size_raises_value_error():
