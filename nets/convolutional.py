@@ -50,6 +50,7 @@ class SimpleConvNet(Sequential):
         rng: np.random.Generator | int | None = None,
         dtype: Any = np.float32,
     ) -> None:
+        check_image(self.title, input_dim)
         param = {"filter_num": 30, "filter_size": 5, "pad": 0, "stride": 1} if conv_param is None else conv_param
         own: dict[str, Any] = {"init": weight_init_std, "rng": make_rng(self.title, rng), "dtype": dtype}
         super().__init__(
@@ -103,8 +104,11 @@ class DeepConvNet(Sequential):
         rng: np.random.Generator | int | None = None,
         dtype: Any = np.float32,
     ) -> None:
-        if len(conv_params) != 6:
+        check_image(self.title, input_dim)
+        if not isinstance(conv_params, list | tuple) or len(conv_params) != 6:
             raise ValueError(f"{self.title}: conv_params must be six dicts, one a convolution; got {conv_params!r}.")
+        for param in conv_params:
+            check_param(self.title, param)
         generator = make_rng(self.title, rng)
         own: dict[str, Any] = {"init": weight_init_std, "rng": generator, "dtype": dtype}
         channels = [input_dim[0], *(param["filter_num"] for param in conv_params)]
@@ -123,13 +127,26 @@ class DeepConvNet(Sequential):
         return numbered(name)
 
 
-def convolution(owner: str, param: ConvParam, channels: int, **own: Any) -> Convolution:
-    """The layer that a dict of the texts describes: filter_num, filter_size, and pad and stride where not 0 and 1."""
+def check_image(owner: str, input_dim: Any) -> None:
+    """ValueError unless it is the shape of an image: channels, rows, columns."""
+    if not isinstance(input_dim, list | tuple) or len(input_dim) != 3:
+        raise ValueError(
+            f"{owner}: input_dim must be (channels, rows, columns), such as (1, 28, 28); got {input_dim!r}."
+        )
+
+
+def check_param(owner: str, param: Any) -> None:
+    """ValueError unless it is a dict that describes a convolution."""
     known = {"filter_num", "filter_size", "pad", "stride"}
     if not isinstance(param, Mapping) or not {"filter_num", "filter_size"} <= set(param) <= known:
         raise ValueError(
             f"{owner}: a conv_param must have filter_num and filter_size, and may have pad and stride; got {param!r}."
         )
+
+
+def convolution(owner: str, param: ConvParam, channels: int, **own: Any) -> Convolution:
+    """The layer that a dict of the texts describes: filter_num, filter_size, and pad and stride where not 0 and 1."""
+    check_param(owner, param)
     size = param["filter_size"]
     rows, columns = size if isinstance(size, tuple | list) else (size, size)
     return Convolution(

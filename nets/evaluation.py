@@ -70,9 +70,9 @@ def evaluate(who: str, predict: Predict, loss_layer: Layer, x: Any, t: Any, batc
 
 
 def check_batch_size(who: str, batch_size: int) -> None:
-    """ValueError unless batch_size is at least 1."""
-    if batch_size < 1:
-        raise ValueError(f"{who}: batch_size must be at least 1; got {batch_size}.")
+    """ValueError unless batch_size is a whole number of at least 1."""
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise ValueError(f"{who}: batch_size must be a whole number of at least 1; got {batch_size!r}.")
 
 
 def _batches(who: str, x: Any, t: Any, batch_size: int) -> Iterator[tuple[Array, Array]]:
@@ -100,5 +100,9 @@ def _right(who: str, loss_layer: Layer, scores: Array, t: Array) -> Array:
         raise ValueError(
             f"{who}: t must hold labels, one for each sample, {scores.shape[:-1]}, or one-hot rows, {scores.shape}; "
             f"got {t.shape}."
+        )
+    if len(labels) and not (labels.min() >= 0 and labels.max() < scores.shape[-1]):
+        raise ValueError(
+            f"{who}: t must hold labels 0..{scores.shape[-1] - 1}; it goes from {labels.min()} to {labels.max()}."
         )
     return np.asarray(np.argmax(scores, axis=-1) == labels)

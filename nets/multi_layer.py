@@ -61,8 +61,8 @@ class MultiLayerNet(Sequential):
     ) -> None:
         if activation not in ACTIVATIONS:
             raise ValueError(f"{self.title}: activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}.")
-        if not 0 <= weight_decay_lambda < float("inf"):
-            raise ValueError(f"{self.title}: weight_decay_lambda must be 0 or more; got {weight_decay_lambda}.")
+        if not isinstance(weight_decay_lambda, int | float | np.number) or not 0 <= weight_decay_lambda < np.inf:
+            raise ValueError(f"{self.title}: weight_decay_lambda must be 0 or more; got {weight_decay_lambda!r}.")
         if not isinstance(hidden_size_list, list | tuple):
             raise TypeError(
                 f"{self.title}: hidden_size_list must be a list of sizes, such as [100, 100]; got {hidden_size_list!r}."

@@ -11,6 +11,7 @@ from brickgrad.graph import Input, Node
 from brickgrad.layers import Affine, BatchNormalization, Convolution, GlobalAveragePooling, ReLU
 from brickgrad.layers.initial import make_rng
 
+from .convolutional import check_image
 from .net import Net
 
 
@@ -48,8 +49,13 @@ class ResNet(Net):
         rng: np.random.Generator | int | None = None,
         dtype: Any = np.float32,
     ) -> None:
-        if not channels or blocks < 1:
-            raise ValueError(f"{self.title}: needs at least one stage and one block; got {channels!r} and {blocks!r}.")
+        check_image(self.title, input_dim)
+        stages = isinstance(channels, list | tuple) and len(channels) > 0
+        if not stages or not isinstance(blocks, int | np.integer) or blocks < 1:
+            raise ValueError(
+                f"{self.title}: needs a list with the channels of each stage, and at least one block; got "
+                f"{channels!r} and {blocks!r}."
+            )
         self._rng, self._dtype = make_rng(self.title, rng), dtype
         x = Input("x", tuple(input_dim))
         n_in = channels[0]

@@ -88,8 +88,15 @@ def test_net_passes_gradcheck(name):
         (lambda: bg.SimpleConvNet(conv_param={**SMALL, "padding": 1}), "may have pad and stride; got"),
         (lambda: bg.SimpleConvNet((1, 3, 3)), r"the window must fit into the padded image; it spans 5 x 5"),
         (lambda: bg.DeepConvNet(conv_params=[SMALL] * 5), "DeepConvNet: conv_params must be six dicts"),
-        (lambda: bg.ResNet(channels=()), "ResNet: needs at least one stage and one block"),
-        (lambda: bg.ResNet(blocks=0), "ResNet: needs at least one stage and one block"),
+        (lambda: bg.ResNet(channels=()), "ResNet: needs a list with the channels of each stage"),
+        (lambda: bg.DeepConvNet(conv_params=3), "DeepConvNet: conv_params must be six dicts, .* got 3"),
+        (lambda: bg.DeepConvNet(conv_params=[3] * 6), "DeepConvNet: a conv_param must have filter_num .* got 3"),
+        (lambda: bg.SimpleConvNet(784), r"SimpleConvNet: input_dim must be \(channels, rows, columns\), .* got 784"),
+        (lambda: bg.DeepConvNet((28, 28)), r"DeepConvNet: input_dim must be .* got \(28, 28\)"),
+        (lambda: bg.ResNet((28, 28)), r"ResNet: input_dim must be .* got \(28, 28\)"),
+        (lambda: bg.ResNet(channels=16), "ResNet: needs a list with the channels of each stage, .* got 16 and 1"),
+        (lambda: bg.ResNet(blocks=0), "and at least one block; got .* and 0"),
+        (lambda: bg.ResNet(blocks=1.5), "and at least one block; got .* and 1.5"),
     ],
 )
 def test_net_of_bad_settings_raises_value_error(make, text):

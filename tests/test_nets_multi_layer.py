@@ -172,9 +172,9 @@ def test_net_of_hidden_sizes_that_are_no_list_raises_type_error_saying_what_came
     assert repr(sizes) in str(caught.value)
 
 
-@pytest.mark.parametrize("decay", [-0.1, float("inf"), float("nan")])
+@pytest.mark.parametrize("decay", [-0.1, float("inf"), float("nan"), "0.1", None])
 def test_net_of_a_decay_out_of_range_raises_value_error_naming_it(decay):
-    with pytest.raises(ValueError, match=rf"MultiLayerNet: weight_decay_lambda must be 0 or more; got {decay}"):
+    with pytest.raises(ValueError, match=rf"MultiLayerNet: weight_decay_lambda must be 0 or more; got {decay!r}"):
         bg.MultiLayerNet(5, [4], 3, weight_decay_lambda=decay)
 
 

@@ -209,10 +209,21 @@ def test_net_accuracy_of_two_classes_with_targets_of_another_shape_raises_value_
         net.accuracy(np.array([[1.0], [1.0], [-1.0]]), np.array([1, 0, 1]))
 
 
-@pytest.mark.parametrize("batch_size", [0, -1])
-def test_net_accuracy_of_a_batch_size_below_1_raises_value_error_naming_it(batch_size):
-    with pytest.raises(ValueError, match="batch_size"):
-        picker().accuracy(np.ones((3, 2)), np.zeros(3, int), batch_size)
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, None, "7", True])
+def test_net_of_a_batch_size_that_is_no_whole_number_above_0_raises_value_error_naming_it(batch_size):
+    said = pytest.raises(ValueError, match=f"batch_size must be a whole number of at least 1; got {batch_size!r}")
+    for measure in (picker().accuracy, picker().evaluate):
+        with said:
+            measure(np.ones((3, 2)), np.zeros(3, int), batch_size)
+    if batch_size is not None:
+        with said:
+            picker().predict(np.ones((3, 2)), batch_size)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [0, -1, 1]])
+def test_net_accuracy_of_labels_that_are_no_classes_raises_value_error_not_a_low_accuracy(labels):
+    with pytest.raises(ValueError, match=r"accuracy: t must hold labels 0\.\.1; it goes from"):
+        picker().accuracy(np.ones((3, 2)), np.array(labels))
 
 
 @pytest.mark.parametrize(("n", "m"), [(0, 0), (3, 2), (2, 3), (0, 3)])
@@ -279,7 +290,7 @@ def test_net_evaluate_of_what_is_no_data_set_says_so():
     net = small_net()
     with pytest.raises(ValueError, match=r"Net\.evaluate: needs at least one sample and as many targets; got 7 and 6"):
         net.evaluate(X, T[:6])
-    with pytest.raises(ValueError, match=r"Net\.evaluate: batch_size must be at least 1; got 0"):
+    with pytest.raises(ValueError, match=r"Net\.evaluate: batch_size must be a whole number of at least 1; got 0"):
         net.evaluate(X, T, 0)
 
 
@@ -307,7 +318,7 @@ def test_net_predict_in_batches_gives_every_row_and_never_runs_more_at_once(batc
 
 def test_net_predict_in_batches_of_what_has_no_batches_raises_value_error():
     net = small_net()
-    with pytest.raises(ValueError, match=r"Net\.predict: batch_size must be at least 1; got 0"):
+    with pytest.raises(ValueError, match=r"Net\.predict: batch_size must be a whole number of at least 1; got 0"):
         net.predict(X, batch_size=0)
     with pytest.raises(ValueError, match=r"Net\.predict: with a batch_size, x must have a batch axis"):
         net.predict(np.float32(1), batch_size=2)
