@@ -108,6 +108,8 @@ def test_stop_is_said_in_a_line(capsys):
 def test_trainer_of_a_callback_that_is_none_raises_type_error_saying_what_it_takes(bad):
     with pytest.raises(TypeError, match=r"each callback must be a Callback or a function; got "):
         bg.Trainer(Scripted([]), bg.SGD(), callbacks=[bad])
+    with pytest.raises(TypeError, match=r"each callback must be a Callback or a function; got "):
+        bg.Trainer(Scripted([]), bg.SGD(), callbacks=bad)
 
 
 # Early stopping

@@ -736,6 +736,12 @@ def test_trainer_setting_that_is_none_raises_value_error_naming_it(option, bad):
         bg.Trainer(net(), bg.SGD(), **{option: bad})
 
 
+@pytest.mark.parametrize(("bad", "error"), [("0", TypeError), (1.5, TypeError), (-1, ValueError)])
+def test_trainer_of_a_seed_that_is_none_raises_naming_it(bad, error):
+    with pytest.raises(error, match=rf"Trainer: seed must be a whole number of 0 or more, .*; got {bad!r}"):
+        bg.Trainer(net(), bg.SGD(), seed=bad)
+
+
 @pytest.mark.parametrize(
     ("model", "optimizer", "message"),
     [

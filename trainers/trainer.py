@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +112,14 @@ class Trainer:
         self.net, self.optimizer = net, optimizer
         self.batch_size, self.epochs, self.sampling = batch_size, epochs, sampling
         self.accuracy_samples = accuracy_samples
-        self.rng = np.random.default_rng(seed)
+        try:
+            self.rng = np.random.default_rng(seed)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"Trainer: seed must be a whole number of 0 or more, or a numpy.random.Generator; got {seed!r:.60}."
+            ) from None
         given: Any = callbacks
-        listed = (given,) if callable(given) or isinstance(given, Callback) else tuple(given)
+        listed = tuple(given) if isinstance(given, Iterable) and not callable(given) else (given,)
         self.callbacks = tuple(sorted(listed, key=lambda callback: getattr(callback, "goes_last", False)))
         for callback in self.callbacks:
             if isinstance(callback, type) or not (callable(callback) or isinstance(callback, Callback)):
