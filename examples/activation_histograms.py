@@ -34,24 +34,36 @@ def draw(plt, name, by_init):
     for row, (init, layers) in zip(panels, by_init.items(), strict=True):
         for number, (ax, values) in enumerate(zip(row, layers, strict=True), start=1):
             shown = values[values > 0] if name == "ReLU" else values.ravel()
-            ax.hist(shown, bins=30, range=(low, high), color="#1f5fa8")
+            ax.stairs(*np.histogram(shown, bins=30, range=(low, high)), fill=True, color="#1f5fa8")
+            ax.set_ylim(0, None)
             ax.set_yticks([])
-            zeros = f", {np.mean(values == 0):.0%} are 0" if name == "ReLU" else ""
-            ax.set_title(f"layer {number}, std {values.std():.2g}{zeros}", fontsize=9)
+            spread = values.std()
+            title = (
+                f"layer {number}, deviation {spread:.0f}" if spread > 10 else f"layer {number}, deviation {spread:.2g}"
+            )
+            if name == "ReLU":
+                title += f"\n{np.mean(values == 0):.0%} are 0, {np.mean(values > 1):.0%} above 1"
+            ax.set_title(title, fontsize=9)
         row[0].set_ylabel(init)
-    left_out = " (those above 0 and up to 1)" if name == "ReLU" else ""
-    figure.suptitle(f"{name}: outputs of each layer{left_out}, by initial weights")
+    left_out = " (drawn: those above 0 and up to 1)" if name == "ReLU" else ""
+    figure.suptitle(f"{name}: outputs of each layer, by initial weights{left_out}")
+    figure.supxlabel("output of a node; the height of a bar: how many outputs are so")
     return figure
 
 
 def main(argv=None):
     arguments = common.parser(__doc__, pictures=True).parse_args(argv)
-    plt = common.pyplot(arguments)
-    for name, kind in ACTIVATIONS.items():
-        by_init = {init: activations(kind, value, arguments.seed) for init, value in INITIAL.items()}
+    found = {
+        name: {init: activations(kind, value, arguments.seed) for init, value in INITIAL.items()}
+        for name, kind in ACTIVATIONS.items()
+    }
+    for name, by_init in found.items():
         print(f"{name:<18} deviation of the outputs of layers 1 to {LAYERS}")
         for init, layers in by_init.items():
             print(f"  {init:<16}", *(f"{values.std():9.4f}" for values in layers))
+    print()
+    plt = common.pyplot(arguments)
+    for name, by_init in found.items():
         common.save(draw(plt, name, by_init), arguments, f"activation_histograms_{name.lower()}.png")
 
 

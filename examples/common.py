@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def parser(description, *, pictures=False, random=True):
     if pictures:
         made.add_argument(
             "--out",
-            type=folder_to_be,
+            type=folder_to_write,
             default="pictures",
             metavar="FOLDER",
             help="for the PNG files (default: pictures)",
@@ -35,16 +36,17 @@ def parser(description, *, pictures=False, random=True):
     return made
 
 
-def whole(at_least):
-    """Return an argument type: a whole number of at least so much."""
+def whole(at_least, at_most=math.inf):
+    """Return an argument type: a whole number of at least so much, and at most so much."""
+    needed = f"of at least {at_least}" if at_most == math.inf else f"from {at_least} to {at_most}"
 
     def read(text):
         try:
             number = int(text)
         except ValueError:
             number = None
-        if number is None or number < at_least:
-            raise argparse.ArgumentTypeError(f"must be a whole number of at least {at_least}; got {text!r}")
+        if number is None or not at_least <= number <= at_most:
+            raise argparse.ArgumentTypeError(f"must be a whole number {needed}; got {text!r}")
         return number
 
     return read
@@ -70,6 +72,15 @@ def folder_to_be(text):
     return path
 
 
+def folder_to_write(text):
+    """Read an argument that is a folder, or could become one, in which files may be written."""
+    path = folder_to_be(text)
+    there = next(part for part in (path.absolute(), *path.absolute().parents) if part.exists())
+    if not os.access(there, os.W_OK):
+        raise argparse.ArgumentTypeError(f"must be a folder that can be written to; {str(there)!r} cannot")
+    return path
+
+
 def say(what, ours, texts=None):
     """Print a number, beside the one that the field's texts print where they print one."""
     print(f"{what:<42} {ours!s:<26}{'' if texts is None else f' texts: {texts}'}".rstrip())
@@ -91,9 +102,14 @@ def pyplot(arguments):
 def save(figure, arguments, name):
     """Save a figure as FOLDER/name and print where; with --show, open a window of it too."""
     plt = pyplot(arguments)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / name
-    figure.savefig(path, dpi=120)
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=120)
+    except OSError as error:
+        raise SystemExit(
+            f"{path} could not be written: {error.strerror or error}. Take another folder: --out"
+        ) from None
     print(f"saved {path}")
     if not arguments.show:
         plt.close(figure)
@@ -138,10 +154,13 @@ def compare_losses(description, runs, title, picture, argv=None):
         for name, (make, _) in runs.items()
     }
     print(f"loss of the batch after the step, in the last {min(100, arguments.steps)} of {arguments.steps} steps:")
-    print("the middle one and, since the texts print that of a single batch, where the middle half of them lies")
+    print("the middle one, where the middle half of them lies and, since the texts print the loss of a single batch,")
+    print("how many of ours are below that")
     for name, losses in curves.items():
-        low, middle, high = np.percentile(losses[-100:], [25, 50, 75])
-        say(f"  {name}", f"{middle:.3f} ({low:.3f} … {high:.3f})", f"{runs[name][1]:.3f}")
+        last, texts = losses[-100:], runs[name][1]
+        low, middle, high = np.percentile(last, [25, 50, 75])
+        below = f"{np.sum(last < texts)} of {len(last)} below it"
+        say(f"  {name}", f"{middle:.3f} ({low:.3f} … {high:.3f})", f"{texts:.3f}, {below}")
     print()
     save(draw_losses(pyplot(arguments), curves, title), arguments, picture)
 
@@ -166,7 +185,8 @@ def draw_losses(plt, curves, title):
         window = max(1, len(losses) // 40)
         smooth = np.convolve(losses, np.full(window, 1 / window), mode="valid")
         ax.plot(np.arange(len(smooth)) + window, smooth, label=name)
-    ax.set(xlabel="step", ylabel="loss of the batch, evened out", title=title, ylim=(0, None))
-    ax.grid(alpha=0.3)
+    ax.set(xlabel="step", ylabel="loss of the batch, evened out (logarithmic)", title=title, yscale="log")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.grid(alpha=0.3, which="both")
     ax.legend()
     return figure

@@ -1,7 +1,8 @@
 """SGD, Momentum, AdaGrad and Adam train the same net on MNIST, from the same weights, on the same batches.
 
 Four hidden layers of 100 nodes, batches of 128, 2,000 steps. All but SGD are quick, and which of them is best depends
-on the task and on the learning rate.
+on the task and on the learning rate. The loss of a single batch says little: for SGD from He's first weights the texts
+print 0.150 here, and 0.286 where they compare first weights.
 
 You learn how much the way of stepping matters, with all else left alike.
 """

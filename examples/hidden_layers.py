@@ -59,11 +59,13 @@ def draw(plt, picture, found):
 def main(argv=None):
     parser = common.parser(__doc__, pictures=True)
     common.add_training(parser)
-    parser.add_argument("--digit", type=common.whole(0), default=0, metavar="N", help="of the test set (default: 0)")
+    parser.add_argument(
+        "--digit", type=common.whole(0, 9999), default=0, metavar="N", help="of the test set (default: 0)"
+    )
     parser.set_defaults(limit=5000, epochs=2)
     arguments = parser.parse_args(argv)
     net, (x, t) = common.train_convolution(arguments, bg.DeepConvNet(rng=arguments.seed, dropout_ratio=0.2))
-    number = arguments.digit % len(x)
+    number = arguments.digit
     found = looks(net, x[number : number + 1])
     print(f"a {t[number]} on its way through the net")
     for name, values in found.items():

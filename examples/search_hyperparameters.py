@@ -32,6 +32,10 @@ def main(argv=None):
     found = bg.random_search(factory, space, arguments.trials, x[:500], t[:500], seed=arguments.seed, validation=0.2)
     print(found)
     print()
+    rates = [trial.settings["lr"] for trial in found.trials[:5]]
+    common.say("best validation accuracy", f"{100 * found.best.accuracy:.0f} %", "83 %")
+    common.say(f"learning rates of the {len(rates)} best", f"{min(rates):.2g} … {max(rates):.2g}", "0.0052 … 0.0096")
+    print()
     common.pyplot(arguments)
     common.save(found.plot(top=20), arguments, "search.png")
 

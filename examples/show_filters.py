@@ -19,7 +19,7 @@ def draw(plt, filters, title):
         ax.axis("off")
     for ax, kernel in zip(panels.flat, filters, strict=False):
         ax.imshow(kernel[0], cmap="gray")
-    figure.suptitle(title)
+    figure.suptitle(f"{title}: each filter's largest weight white, its smallest black")
     return figure
 
 
@@ -27,17 +27,17 @@ def main(argv=None):
     parser = common.parser(__doc__, pictures=True)
     common.add_training(parser)
     arguments = parser.parse_args(argv)
-    plt = common.pyplot(arguments)
     net = bg.SimpleConvNet(rng=arguments.seed)
     before = net.params["W1"].copy()
     net, (x, t) = common.train_convolution(arguments, net)
     after = net.params["W1"]
-    common.save(draw(plt, before, "Filters before training"), arguments, "filters_before.png")
-    common.save(draw(plt, after, "Filters after training"), arguments, "filters_after.png")
-    print()
     common.say("test accuracy, on 1,000 digits", f"{100 * net.accuracy(x[:1000], t[:1000]):.1f} %")
     common.say("size of a filter before", f"{np.linalg.norm(before) / len(before) ** 0.5:.3f}")
     common.say("size of a filter after", f"{np.linalg.norm(after) / len(after) ** 0.5:.3f}")
+    print()
+    plt = common.pyplot(arguments)
+    common.save(draw(plt, before, "Filters before training"), arguments, "filters_before.png")
+    common.save(draw(plt, after, "Filters after training"), arguments, "filters_after.png")
 
 
 if __name__ == "__main__":

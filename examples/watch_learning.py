@@ -50,13 +50,16 @@ def main(argv=None):
     made.add_argument("--limit", type=common.whole(1), default=6000, metavar="N", help="digits (default: 6000)")
     made.add_argument("--every", type=common.whole(1), default=10, metavar="N", help="steps to a look (default: 10)")
     arguments = made.parse_args(argv)
-    common.pyplot(arguments)
     (x, t), _ = bg.load_mnist()
     x, t = x[: arguments.limit], t[: arguments.limit]
+    watches = {}
     for case in CASES if arguments.case == "all" else [arguments.case]:
-        watch = watched(case, x, t, arguments)
+        watches[case] = watched(case, x, t, arguments)
         print(f"--- {case}")
-        print(watch)
+        print(watches[case])
+    print()
+    common.pyplot(arguments)
+    for case, watch in watches.items():
         common.save(watch.plot(), arguments, f"watch_{case}.png")
 
 

@@ -28,11 +28,19 @@ SCRIPTS = {
         [f"activation_histograms_{name}.png" for name in ("sigmoid", "tanh", "relu")],
     ),
     "apply_filters.py": ([], ["a 5,", "vertical edges"], ["applied_filters.png"]),
-    "batch_norm_panels.py": (["--epochs", "1", "--scales", "2"], ["after 1 epochs", "0.0001"], []),
+    "batch_norm_panels.py": (
+        ["--epochs", "1", "--scales", "2"],
+        ["after 1 epochs", "0.0001", "texts: 1.0; below 0.2"],
+        ["batch_norm_panels.png"],
+    ),
     "buy_apple.py": ([], ["220", "2.2 110 200"], []),
     "buy_apple_orange.py": ([], ["715", "110", "2.2", "3.3", "165", "650"], []),
     "compare_initial_values.py": (["--steps", "3"], ["std 0.01", "texts: 2.305"], ["compare_initial_values.png"]),
-    "compare_optimizers.py": (["--steps", "3"], ["AdaGrad", "texts: 0.016"], ["compare_optimizers.png"]),
+    "compare_optimizers.py": (
+        ["--steps", "3"],
+        ["AdaGrad", "texts: 0.016, 0 of 3 below it"],
+        ["compare_optimizers.png"],
+    ),
     "custom_layer.py": (["--limit", "500", "--epochs", "1"], ["Swish: PASS", "epoch   1/1"], []),
     "draw_graphs.py": (
         [],
@@ -52,13 +60,17 @@ SCRIPTS = {
     ),
     "gradient_descent_path.py": ([], ["-1.648426583231277", "-2.753391126403293"], ["gradient_descent_path.png"]),
     "gradient_field.py": ([], ["[6. 8.]", "[0. 4.]", "[6. 0.]"], ["surface.png", "gradient_field.png"]),
-    "half_precision.py": (["--limit", "300", "--epochs", "1", "--digits", "500"], ["on the edges", "float16"], []),
+    "half_precision.py": (
+        ["--limit", "300", "--epochs", "1", "--digits", "500"],
+        ["on the edges", "float16", "hardly any"],
+        [],
+    ),
     "hidden_layers.py": (["--limit", "200", "--epochs", "1"], ["15: MaxPooling", "(64, 4, 4)"], ["hidden_layers.png"]),
     "inference.py": (["--limit", "300", "--epochs", "1"], ["1000"], []),
     "logic_gates.py": ([], ["0 0 0 1", "1 1 1 0", "0 1 1 1", "0 1 1 0"], ["logic_gates.png"]),
     "misclassified_digits.py": (
         ["--limit", "300", "--epochs", "1"],
-        ["of 10000", "taken for a"],
+        ["of 10000", "taken for a", "texts: 99.35 %"],
         ["misclassified_digits.png"],
     ),
     "numerical_derivative.py": (
@@ -75,7 +87,7 @@ SCRIPTS = {
     ),
     "optimizer_paths.py": ([], ["( -0.3504,   0.0848)", "(  0.1360,   0.3182)"], ["optimizer_paths.png"]),
     "overfitting.py": (["--epochs", "1", "--limit", "100"], ["dropout 0.2", "points"], ["overfitting.png"]),
-    "search_hyperparameters.py": (["--trials", "3", "--epochs", "1"], ["lr", "weight_decay"], ["search.png"]),
+    "search_hyperparameters.py": (["--trials", "3", "--epochs", "1"], ["weight_decay", "texts: 83 %"], ["search.png"]),
     "show_digits.py": ([], ["60000 10000", "first training label                       5"], ["digits.png"]),
     "show_filters.py": (
         ["--limit", "300", "--epochs", "1"],
@@ -254,6 +266,60 @@ def test_train_mnist_takes_another_set_of_the_format(tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"{36 * 4 + 4 + 4 * 5 + 5 + 5 * 3 + 3} parameters, 2 epochs" in done.stdout
     assert "texts:" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "says"),
+    [
+        ("apply_filters.py", ["--digit", "60000"], "from 0 to 59999; got '60000'"),
+        ("hidden_layers.py", ["--digit", "10000"], "from 0 to 9999; got '10000'"),
+        ("batch_norm_panels.py", ["--scales", "17"], "from 1 to 16; got '17'"),
+        ("misclassified_digits.py", ["--shown", "1001"], "from 1 to 1000; got '1001'"),
+        ("optimizer_paths.py", ["--out", __file__], "is a file"),
+    ],
+)
+def test_example_of_what_there_is_not_gives_one_line_and_status_2(script, arguments, says, capsys):
+    done = call(capsys, script, *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_example_refuses_a_folder_that_cannot_be_written_to_before_it_starts(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    done = call(capsys, "optimizer_paths.py", "--out", tmp_path / "new" / "pictures")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"'{tmp_path}' cannot" in done.stderr
+
+
+def test_example_whose_picture_cannot_be_saved_prints_its_numbers_and_says_why_in_one_line(
+    tmp_path, capsys, monkeypatch
+):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    done = call(capsys, "optimizer_paths.py", "--out", tmp_path / "pictures")
+    assert "ends at" in done.stdout
+    assert str(done.returncode).endswith("could not be written: No space left on device. Take another folder: --out")
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "prints"),
+    [
+        ("activation_histograms.py", [], "ReLU"),
+        ("misclassified_digits.py", ["--limit", "200", "--epochs", "0"], "wrong"),
+        ("show_filters.py", ["--limit", "200", "--epochs", "0"], "size of a filter after"),
+        ("watch_learning.py", ["--limit", "200", "--epochs", "1", "--case", "slow"], "--- slow"),
+    ],
+)
+def test_example_without_matplotlib_prints_its_numbers_and_says_what_pictures_need(
+    script, arguments, prints, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # importing it raises ImportError
+    done = call(capsys, script, *arguments)
+    assert prints in done.stdout
+    assert done.returncode == importlib.import_module("common").NEEDS_MATPLOTLIB
 
 
 def test_example_show_opens_a_window_for_each_picture(tmp_path):
