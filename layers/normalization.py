@@ -60,7 +60,7 @@ class BatchNormalization(_Normalization):
     Attributes
         running_mean, running_var : (size,) of float64. 0 and 1 at first.
     Shapes       x (N, size) or (N, size, H, W) or any (N, size, ...) -> y as x; dy as y; dx as x
-    Dtype        that of x
+    Dtype        that of x; float16 is worked out in float32 and rounded
     Errors       ValueError: other channels than gamma's, one value a channel in training
     Source       Ioffe & Szegedy (2015), algorithm 1
     Example
@@ -190,7 +190,7 @@ class LayerNormalization(_Normalization):
         size : int, optional. The length of the last axis; else taken from the first input.
         eps : float >= 0, default 1e-5. dtype : as in BatchNormalization.
     Shapes       x (..., size) -> y as x; dy as y; dx as x
-    Dtype        that of x
+    Dtype        that of x; float16 is worked out in float32 and rounded
     Errors       ValueError: a last axis of another length
     Source       Ba, Kiros & Hinton (2016), eq. 4
     Example
@@ -214,24 +214,24 @@ class LayerNormalization(_Normalization):
         size = len(self.params["gamma"])
         if x.shape[-1] != size:
             raise ValueError(f"{self.title}.forward: x must be (..., {size}) to match gamma; got {x.shape}.")
-        normal = self.buffer("normal", x.shape, x.dtype)
-        np.subtract(x, np.mean(x, axis=-1, keepdims=True), out=normal)
+        normal = self.buffer("normal", x.shape, working_dtype(x.dtype))
+        np.subtract(x, np.mean(x, axis=-1, keepdims=True, dtype=normal.dtype), out=normal)
         normal -= np.mean(normal, axis=-1, keepdims=True)  # far from 0 a mean's own rounding is large
         variance = np.mean(np.square(normal), axis=-1, keepdims=True)
-        deviation = np.sqrt(variance + x.dtype.type(self.eps))
+        deviation = np.sqrt(variance + normal.dtype.type(self.eps))
         normal /= deviation
         self.saved = normal, deviation
         y = self.buffer("y", x.shape, x.dtype)
-        np.multiply(normal, self.params["gamma"].astype(x.dtype, copy=False), out=y)
+        np.multiply(normal, self.params["gamma"].astype(normal.dtype, copy=False), out=y, casting="same_kind")
         y += self.params["beta"].astype(x.dtype, copy=False)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Return dx; set grads gamma and beta."""
         normal, deviation = self.saved
-        axes = tuple(range(dy.ndim - 1))
-        self.grads["gamma"], self.grads["beta"] = np.sum(dy * normal, axis=axes), np.sum(dy, axis=axes)
-        g = dy * self.params["gamma"].astype(dy.dtype, copy=False)
+        axes, wide = tuple(range(dy.ndim - 1)), dy.astype(normal.dtype, copy=False)
+        self.grads["gamma"], self.grads["beta"] = np.sum(wide * normal, axis=axes), np.sum(wide, axis=axes)
+        g = wide * self.params["gamma"].astype(wide.dtype, copy=False)
         shift, turn = np.mean(g, axis=-1, keepdims=True), np.mean(g * normal, axis=-1, keepdims=True)
         dx: Array = (g - shift - normal * turn) / deviation
-        return dx
+        return dx.astype(dy.dtype, copy=False)

@@ -115,3 +115,16 @@ def test_layer_normalization_looks_at_each_sample_alone():
 def test_layer_normalization_of_another_width_raises_value_error():
     with pytest.raises(ValueError, match=r"x must be \(\.\.\., 4\) to match gamma; got \(8, 3\)"):
         bg.LayerNormalization(4).forward(X)
+
+
+@pytest.mark.parametrize("kind", [bg.BatchNormalization, bg.LayerNormalization])
+def test_normalization_of_large_float16_neither_overflows_nor_loses_its_digits(kind):
+    x = (20_000 * RNG.normal(size=(6, 40)).clip(-3, 3)).astype(np.float16)
+    dy = RNG.normal(size=x.shape).astype(np.float16)
+    half, exact = kind(40), kind(40, dtype=np.float64)
+    y, expected = half.forward(x), exact.forward(x.astype(np.float64))
+    dx, d_expected = half.backward(np.float16(2000) * dy), exact.backward(2000 * dy.astype(np.float64))
+    assert y.dtype == dx.dtype == np.float16
+    np.testing.assert_allclose(y, expected, rtol=2**-10, atol=2**-11)
+    np.testing.assert_allclose(dx, d_expected, rtol=2**-10, atol=2**-11 * np.abs(d_expected).max())
+    np.testing.assert_allclose(half.grads["gamma"], exact.grads["gamma"], rtol=2**-9, atol=4)
