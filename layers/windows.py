@@ -43,16 +43,17 @@ class Windows:
         """How many rows and columns a window spans, the holes that dilation makes included."""
         return (self.size[0] - 1) * self.dilation[0] + 1, (self.size[1] - 1) * self.dilation[1] + 1
 
-    def on(self, owner: str, shape: tuple[int, ...]) -> Grid:
+    def on(self, owner: str, shape: tuple[int, ...], method: str = ".forward") -> Grid:
         """The windows on images of a shape (N, C, H, W); ValueError where not one of them fits."""
+        owner += method
         if len(shape) != 4:
             hint = " Add the channel axis with x[:, np.newaxis]." if len(shape) == 3 else ""
-            raise ValueError(f"{owner}.forward: x must be (N, C, H, W); got {shape}.{hint}")
+            raise ValueError(f"{owner}: x must be (N, C, H, W); got {shape}.{hint}")
         pads = self.pad if isinstance(self.pad, tuple) else self._same(shape[2:])
         sizes = [length + sum(pad) for length, pad in zip(shape[2:], pads, strict=True)]
         if any(length < reach for length, reach in zip(sizes, self.reach, strict=True)):
             raise ValueError(
-                f"{owner}.forward: the window must fit into the padded image; it spans {_by(self.reach)}"
+                f"{owner}: the window must fit into the padded image; it spans {_by(self.reach)}"
                 f"{self._dilated()}, and the image is {_by(shape[2:])}{self._padded(sizes)}. "
                 "Take a smaller window or more padding."
             )

@@ -225,3 +225,26 @@ def test_col2im_is_the_adjoint_of_im2col():
 def test_col2im_of_the_wrong_shape_raises_value_error():
     with pytest.raises(ValueError, match=r"col2im: col must be \(4, 4\) for images \(1, 1, 3, 3\); got \(3, 4\)"):
         bg.col2im(np.zeros((3, 4)), (1, 1, 3, 3), 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: bg.im2col(IMAGES, 9, 2), r"^im2col: the window must fit .* it spans 9 x 2, and the image is 6 x 7"),
+        (lambda: bg.im2col(IMAGES[0], 2, 2), r"^im2col: x must be \(N, C, H, W\); got \(3, 6, 7\)"),
+        (lambda: bg.im2col(IMAGES, 2, 2, stride=0), "^im2col: stride must be a whole number of at least 1"),
+        (lambda: bg.col2im(np.zeros((4, 4)), (3, 3), 2, 2), r"^col2im: input_shape must be .* got \(3, 3\)"),
+        (lambda: bg.col2im(np.zeros((4, 4)), 9, 2, 2), r"^col2im: input_shape must be .* got 9"),
+    ],
+)
+def test_im2col_and_col2im_of_what_does_not_fit_raise_value_error_in_their_own_name(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()
+
+
+@pytest.mark.parametrize("pad", [0, 1, "same"])
+def test_im2col_of_images_of_integers_or_of_any_layout_copies_them(pad):
+    images = np.asfortranarray(np.arange(2 * 3 * 5 * 4).reshape(2, 3, 5, 4)[:, ::-1])
+    col = bg.im2col(images, 3, 2, stride=2, pad=pad, dilation=(1, 2))
+    assert col.dtype == images.dtype
+    np.testing.assert_array_equal(col, bg.im2col(images.astype(np.float64), 3, 2, 2, pad, (1, 2)))
