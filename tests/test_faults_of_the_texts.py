@@ -72,8 +72,10 @@ def test_accuracy_counts_the_last_partial_batch():
     assert net.accuracy(X, right, batch_size=49) == 49 / 50
 
 
-def test_trainer_records_every_epoch_where_the_batch_does_not_divide_the_data():
-    history = bg.Trainer(small_net(), bg.SGD(), batch_size=7, epochs=20, progress=False).fit(X, T, X, T)
+@pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
+def test_trainer_records_every_epoch_where_the_batch_does_not_divide_the_data(sampling):
+    trainer = bg.Trainer(small_net(), bg.SGD(), batch_size=7, epochs=20, sampling=sampling, progress=False)
+    history = trainer.fit(X, T, X, T)
     assert len(history.train_accuracies) == len(history.test_accuracies) == 20
     assert len(history.losses) == 20 * 8
 
