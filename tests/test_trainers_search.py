@@ -177,7 +177,11 @@ def test_log_uniform_of_one_value_is_that_value():
         (lambda: bg.LogUniform(1, 0.5), "LogUniform: needs finite 0 < low <= high; got 1 and 0.5."),
         (lambda: bg.Uniform(1, 0), "Uniform: needs finite low <= high; got 1 and 0."),
         (lambda: bg.Uniform(0, float("inf")), "Uniform: needs finite low <= high; got 0 and inf."),
-        (lambda: bg.Choice([]), "Choice: needs at least one option; got none."),
+        (lambda: bg.LogUniform(None, 1), "LogUniform: needs finite 0 < low <= high; got None and 1."),
+        (lambda: bg.Uniform("0", 1), "Uniform: needs finite low <= high; got '0' and 1."),
+        (lambda: bg.Choice([]), "Choice: needs a list of at least one option; got []."),
+        (lambda: bg.Choice(3), "Choice: needs a list of at least one option; got 3."),
+        (lambda: bg.Choice("relu"), "Choice: needs a list of at least one option; got 'relu'."),
     ],
 )
 def test_distribution_of_bad_bounds_raises_value_error_naming_them(make, message):
@@ -196,6 +200,7 @@ def test_distribution_of_bad_bounds_raises_value_error_naming_them(make, message
         ({"space": {"seed": (1, 2)}}, ValueError, "space must name at least one setting, and not 'seed'"),
         ({"space": {"lr": [0.1, 0.2]}}, TypeError, "space['lr'] must be (low, high), for LogUniform, or Uniform(low"),
         ({"space": {"lr": bg.Uniform}}, TypeError, "space['lr'] must be (low, high)"),
+        ({"make": 3}, TypeError, "make_trainer must be a function that returns a Trainer; got 3"),
         ({"make": lambda **settings: None}, TypeError, "make_trainer must return a Trainer; got NoneType"),
     ],
 )

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .settings import is_number
+
 
 class Distribution(Protocol):
     """Anything with `draw(rng)`; one of your own does."""
@@ -32,7 +34,7 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
-        if not -math.inf < self.low <= self.high < math.inf:
+        if not is_number(self.low) or not is_number(self.high) or not -math.inf < self.low <= self.high < math.inf:
             raise ValueError(f"Uniform: needs finite low <= high; got {self.low!r} and {self.high!r}.")
 
     def draw(self, rng: np.random.Generator) -> float:
@@ -54,7 +56,7 @@ class LogUniform:
     high: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.low <= self.high < math.inf:
+        if not is_number(self.low) or not is_number(self.high) or not 0 < self.low <= self.high < math.inf:
             raise ValueError(f"LogUniform: needs finite 0 < low <= high; got {self.low!r} and {self.high!r}.")
 
     def draw(self, rng: np.random.Generator) -> float:
@@ -76,8 +78,9 @@ class Choice:
     options: Sequence[Any]
 
     def __post_init__(self) -> None:
-        if len(self.options) == 0:
-            raise ValueError("Choice: needs at least one option; got none.")
+        listed = isinstance(self.options, Sequence | np.ndarray) and not isinstance(self.options, str)
+        if not listed or len(self.options) == 0:
+            raise ValueError(f"Choice: needs a list of at least one option; got {self.options!r:.60}.")
 
     def draw(self, rng: np.random.Generator) -> Any:
         """One option, as it was given."""

@@ -200,6 +200,10 @@ def random_search(
         raise ValueError(f"random_search: seed must be a whole number of 0 or more; got {seed!r}.")
     if not isinstance(space, Mapping) or not space or "seed" in space:
         raise ValueError(f"random_search: space must name at least one setting, and not 'seed'; got {space!r:.60}.")
+    if not callable(make_trainer):
+        raise TypeError(
+            f"random_search: make_trainer must be a function that returns a Trainer; got {make_trainer!r:.60}."
+        )
     data = check_set("x_train", x_train, "t_train", t_train)
     search = Search(make_trainer, space, data, int(seed), float(validation))
     for number in range(trials):
