@@ -9,6 +9,7 @@ import numpy as np
 
 import brickgrad as bg
 
+MARKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)  # on a logarithmic axis of losses
 NEEDS_MATPLOTLIB = "Pictures need matplotlib. Install it with: pip install 'brickgrad[plot]'"
 
 
@@ -186,7 +187,10 @@ def draw_losses(plt, curves, title):
         smooth = np.convolve(losses, np.full(window, 1 / window), mode="valid")
         ax.plot(np.arange(len(smooth)) + window, smooth, label=name)
     ax.set(xlabel="step", ylabel="loss of the batch, evened out (logarithmic)", title=title, yscale="log")
+    low, high = ax.get_ylim()
+    ax.set_yticks([mark for mark in MARKS if low <= mark <= high], minor=False)
     ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
     ax.grid(alpha=0.3, which="both")
     ax.legend()
     return figure
