@@ -28,7 +28,15 @@ import numpy as np
 import brickgrad as bg
 import common
 
-PLAIN = {"hidden": None, "decay": 1.0, "schedule": "constant", "shifts": 0, "weight_decay": 0.0, "dropout": None}
+PLAIN = {
+    "hidden": None,
+    "decay": 1.0,
+    "schedule": "constant",
+    "shifts": 0,
+    "weight_decay": 0.0,
+    "dropout": None,
+    "channels": None,
+}
 DEFAULTS = {
     "two-layer": {**PLAIN, "hidden": [50], "optimizer": "sgd", "lr": 0.1, "epochs": 20},
     "mlp": {**PLAIN, "hidden": [400, 100], "optimizer": "momentum", "lr": 0.1, "decay": 0.6, "epochs": 8},
@@ -62,6 +70,7 @@ def read_arguments(argv):
     made.epilog = "What is not given here is the net's own setting; the first two nets' defaults are shown."
     made.add_argument("--net", choices=DEFAULTS, default="two-layer", help="(default: two-layer)")
     made.add_argument("--hidden", type=sizes, metavar="SIZES", help="sizes of the hidden layers (default: 50; 400,100)")
+    made.add_argument("--channels", type=sizes, metavar="SIZES", help="of resnet's stages (default: 16,32,64)")
     made.add_argument("--optimizer", choices=OPTIMIZERS, help="(default: sgd; momentum; adam for convolution nets)")
     made.add_argument("--lr", type=common.positive, help="learning rate (default: 0.1; for adam 0.001)")
     made.add_argument("--schedule", choices=("constant", "cosine"), help="how lr falls over the whole run")
@@ -99,6 +108,8 @@ def read_arguments(argv):
         arguments.lr = {"adagrad": 0.01}.get(arguments.optimizer, 0.001)
     if arguments.hidden is not None and arguments.net in CONVOLUTIONAL:
         made.error(f"argument --hidden: {arguments.net} has its own sizes. Take --net mlp")
+    if arguments.channels is not None and arguments.net != "resnet":
+        made.error(f"argument --channels: {arguments.net} has its own sizes. Take --net resnet")
     if arguments.dropout is not None and arguments.net != "deep-conv":
         made.error(f"argument --dropout: {arguments.net} has none. Take --net deep-conv")
     for name, value in own.items():
@@ -113,6 +124,7 @@ def make_net(arguments, n_in, n_out):
     """Return the net that was asked for, its first weights drawn by the seed."""
     if arguments.net in CONVOLUTIONAL:
         more = {} if arguments.dropout is None else {"inverted_dropout": arguments.dropout == "inverted"}
+        more |= {} if arguments.channels is None else {"channels": arguments.channels}
         return CONVOLUTIONAL[arguments.net](n_in, output_size=n_out, rng=arguments.seed, **more)
     if arguments.net == "two-layer":
         return bg.TwoLayerNet(n_in, arguments.hidden[0], n_out, rng=arguments.seed)

@@ -67,7 +67,8 @@ class Dropout(Layer):
         mask, scale = self.saved
         if mask is None and scale == 1:
             return self.fresh(x)
-        y = np.multiply(x, scale, out=self.over(x, name))
+        y = self.over(x, name)
+        np.multiply(x, scale, out=y)
         if mask is not None:
             y *= mask
         return y

@@ -74,7 +74,7 @@ class AveragePooling(Windowed, Layer):
     Parameters
         size, stride, pad : as in MaxPooling.
     Shapes       x (N, C, H, W) -> y (N, C, OH, OW); dy as y; dx as x
-    Dtype        that of x
+    Dtype        that of x; float16 is summed in float32 and rounded
     Errors       as in MaxPooling
     Source       LeCun et al. (1989)
     Example
@@ -96,14 +96,14 @@ class AveragePooling(Windowed, Layer):
         grid = self.windows.on(self.title, x.shape)
         share = (1 / _counts(grid)).astype(x.dtype)
         images = padded(x, grid, 0)
-        y = self.buffer("y", (*x.shape[:2], *grid.out), x.dtype)
-        y[...] = 0
+        total = self.buffer("y", (*x.shape[:2], *grid.out), working_dtype(x.dtype))
+        total[...] = 0
         for i in range(grid.size[0]):
             for j in range(grid.size[1]):
-                y += images[:, :, *grid.places(i, j)]
-        y *= share
+                total += images[:, :, *grid.places(i, j)]
+        total *= share
         self.saved = grid, share
-        return y
+        return total.astype(x.dtype, copy=False)
 
     def backward(self, dy: Array) -> Array:
         """Return dx."""

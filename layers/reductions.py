@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from .base import Layer
-from .columns import working_dtype
 from .memory import Array
+from .precision import working_dtype
 
 Axis = int | tuple[int, ...] | None
 

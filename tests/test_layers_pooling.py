@@ -61,6 +61,13 @@ def test_average_pooling_does_not_count_its_padding():
     assert dx.tolist() == [[[[1.0, 0.5, 0.5], [0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]]]
 
 
+def test_average_pooling_of_float16_sums_in_float32():
+    x = np.full((1, 1, 8, 8), 30000, np.float16)
+    pool = bg.AveragePooling(8)
+    assert pool.forward(x) == 30000
+    assert pool.backward(np.full((1, 1, 1, 1), 64, np.float16)).tolist() == np.ones((1, 1, 8, 8)).tolist()
+
+
 def test_global_average_pooling_gives_one_number_a_channel():
     pool = bg.GlobalAveragePooling()
     assert pool.forward(X).tolist() == [[X.mean()]]
