@@ -12,6 +12,7 @@ import numpy as np
 from brickgrad.graph import Graph
 from brickgrad.graph.wiring import check_holds_no_layers
 from brickgrad.layers import Array, Layer
+from brickgrad.layers.scalars import is_whole
 
 from .bricks import check_graph
 from .check import check_subject
@@ -75,7 +76,7 @@ def gradcheck(
 
 def _seed(rng: Any) -> int:
     """The seed of a check: as given, or drawn from a generator."""
-    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
+    if is_whole(rng, 0):
         return int(rng)
     if rng is None or isinstance(rng, np.random.Generator):
         return int(np.random.default_rng(rng).integers(2**32))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brickgrad.layers import Layer
+from brickgrad.layers.scalars import is_whole
 
 from .shapes import run_empty
 
@@ -22,7 +23,7 @@ Shape = tuple[int, ...] | None
 
 def table(title: str, graph: Graph, batch: int) -> str:
     """A line for each layer, those of graphs inside indented under theirs; totals; and what shares parameters."""
-    if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 0:
+    if not is_whole(batch, 0):
         raise ValueError(f"{title}.summary: batch must be a whole number of 0 or more; got {batch!r}.")
     rows: list[tuple[str, ...]] = [HEAD]
     seen: dict[int, str] = {}

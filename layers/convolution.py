@@ -13,6 +13,7 @@ from .columns import correlate, correlate_back, correlate_kernels
 from .initial import Init, initial_values, make_rng
 from .memory import Array
 from .precision import float_dtype
+from .scalars import is_whole
 from .windows import Pad, Windowed, Windows
 
 
@@ -63,13 +64,13 @@ class Convolution(Windowed, Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if len(sizes) not in (3, 4) or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
+        if len(sizes) not in (3, 4) or not all(is_whole(size, 1) for size in sizes):
             raise ValueError(
                 f"{self.title}: sizes must be (FN, C, FH, FW) or (FN, FH, FW), each at least 1; got {sizes}."
             )
         self.n_out = int(sizes[0])
         self.windows = Windows.read(self.title, sizes[-2:], stride, pad, dilation)
-        if isinstance(groups, bool) or not isinstance(groups, int | np.integer) or groups < 1 or self.n_out % groups:
+        if not is_whole(groups, 1) or self.n_out % groups:
             raise ValueError(f"{self.title}: groups must divide the {self.n_out} kernels; got {groups!r}.")
         self.groups, self.bias, self.init = int(groups), bias, init
         self.rng = make_rng(self.title, rng)

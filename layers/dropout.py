@@ -7,6 +7,7 @@ import numpy as np
 from .base import Layer
 from .initial import make_rng
 from .memory import Array
+from .scalars import is_number
 
 
 class Dropout(Layer):
@@ -42,7 +43,7 @@ class Dropout(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if isinstance(ratio, bool) or not isinstance(ratio, int | float | np.number) or not 0 <= ratio < 1:
+        if not is_number(ratio) or not 0 <= ratio < 1:
             raise ValueError(f"{self.title}: ratio must be at least 0 and below 1; got {ratio!r}.")
         if not isinstance(inverted, bool):
             raise TypeError(f"{self.title}: inverted must be True or False; got {inverted!r}.")

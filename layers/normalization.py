@@ -10,6 +10,7 @@ import numpy as np
 from .base import Layer
 from .memory import Array
 from .precision import float_dtype, working_dtype
+from .scalars import is_number, is_whole
 
 
 class _Normalization(Layer):
@@ -17,9 +18,9 @@ class _Normalization(Layer):
 
     def __init__(self, *size: int, eps: float, dtype: Any, name: str | None) -> None:
         super().__init__(name)
-        if len(size) > 1 or not all(isinstance(n, int | np.integer) and n > 0 for n in size):
+        if len(size) > 1 or not all(is_whole(n, 1) for n in size):
             raise ValueError(f"{self.title}: takes one size of at least 1, or none; got {size}.")
-        if isinstance(eps, bool) or not isinstance(eps, int | float | np.number) or not 0 <= eps < np.inf:
+        if not is_number(eps) or not 0 <= eps < np.inf:
             raise ValueError(f"{self.title}: eps must be a number of 0 or more; got {eps!r}.")
         self.eps = float(eps)
         self.dtype = None if dtype is None else float_dtype(self.title, dtype)
@@ -80,8 +81,7 @@ class BatchNormalization(_Normalization):
     def __init__(
         self, *size: int, momentum: float = 0.9, eps: float = 1e-5, dtype: Any = None, name: str | None = None
     ) -> None:
-        number = isinstance(momentum, int | float | np.number) and not isinstance(momentum, bool)
-        if not number or not 0 <= momentum <= 1:
+        if not is_number(momentum) or not 0 <= momentum <= 1:
             raise ValueError(f"{type(self).__name__}: momentum must be in 0..1; got {momentum!r}.")
         self.momentum = float(momentum)
         self.running_mean = self.running_var = np.zeros(0)

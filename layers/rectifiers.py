@@ -8,6 +8,7 @@ from .activation import sigmoid
 from .base import Layer
 from .erf import bell, normal_cdf
 from .memory import Array
+from .scalars import is_number
 
 
 class LeakyReLU(Layer):
@@ -32,7 +33,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, slope: float = 0.01, name: str | None = None) -> None:
         super().__init__(name)
-        if isinstance(slope, bool) or not isinstance(slope, int | float | np.number) or not 0 <= slope < np.inf:
+        if not is_number(slope) or not 0 <= slope < np.inf:
             raise ValueError(f"{self.title}: slope must be a finite number of 0 or more; got {slope!r}.")
         self.slope = float(slope)
 
@@ -77,7 +78,7 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
-        if isinstance(alpha, bool) or not isinstance(alpha, int | float | np.number) or not 0 < alpha < np.inf:
+        if not is_number(alpha) or not 0 < alpha < np.inf:
             raise ValueError(f"{self.title}: alpha must be a finite number above 0; got {alpha!r}.")
         self.alpha = float(alpha)
 

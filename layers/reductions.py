@@ -9,6 +9,7 @@ import numpy as np
 from .base import Layer
 from .memory import Array
 from .precision import working_dtype
+from .scalars import is_whole
 
 Axis = int | tuple[int, ...] | None
 
@@ -19,7 +20,7 @@ class _Reduction(Layer):
     def __init__(self, axis: Axis = None, keepdims: bool = False, name: str | None = None) -> None:
         super().__init__(name)
         axes = axis if isinstance(axis, tuple) else () if axis is None else (axis,)
-        if not all(isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes):
+        if not all(is_whole(a) for a in axes):
             raise ValueError(f"{self.title}: axis must be an int, a tuple of ints or None; got {axis!r}.")
         self.axis, self.keepdims = axis, keepdims
 

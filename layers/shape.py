@@ -10,6 +10,7 @@ import numpy as np
 
 from .base import Layer
 from .memory import Array
+from .scalars import is_whole
 
 
 class Flatten(Layer):
@@ -101,7 +102,7 @@ class Transpose(Layer):
     def __init__(self, *axes: int, name: str | None = None) -> None:
         super().__init__(name)
         n = len(axes)
-        known = all(isinstance(a, int | np.integer) and not isinstance(a, bool) and -n <= a < n for a in axes)
+        known = all(is_whole(a, -n) and a < n for a in axes)
         if not known or len({a % n for a in axes}) < n:
             raise ValueError(f"{self.title}: axes must be each of 0..n - 1 once, a permutation; got {axes}.")
         self.axes = tuple(int(a) % n for a in axes)
@@ -186,7 +187,7 @@ class Split(Layer):
         super().__init__(name)
         sizes = [parts] if isinstance(parts, int) else list(parts)
         least = 1 if isinstance(parts, int) else 0
-        whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= least for n in sizes)
+        whole = all(is_whole(n, least) for n in sizes)
         if not whole or not sizes:
             raise ValueError(
                 f"{self.title}: parts must be a number of at least 1, or a list of lengths; got {parts!r}."
@@ -233,7 +234,7 @@ class Slice(Layer):
     def __init__(self, *key: Any, name: str | None = None) -> None:
         super().__init__(name)
         for part in key:
-            known = isinstance(part, int | np.integer | slice) and not isinstance(part, bool)
+            known = isinstance(part, slice) or is_whole(part)
             if not known and part is not Ellipsis:
                 raise TypeError(f"{self.title}: key must be of whole numbers, slices and ...; got {part!r:.60}.")
         self.key = key

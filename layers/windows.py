@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .memory import Array
+from .scalars import is_whole
 
 Pair = tuple[int, int]
 Pad = int | str | tuple[int | Pair, int | Pair]
@@ -177,7 +177,7 @@ def add_up(shares: Array, grid: Grid, images: Array, top: int = 0) -> None:
 def _pair(owner: str, what: str, value: Any, least: int) -> Pair:
     """One whole number for both directions, or one for each; ValueError for anything else."""
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    if len(pair) != 2 or not all(_is_whole(number) and number >= least for number in pair):
+    if len(pair) != 2 or not all(is_whole(number, least) for number in pair):
         raise ValueError(
             f"{owner}: {what} must be a whole number of at least {least}, or one for rows and one for columns; "
             f"got {value!r}."
@@ -194,10 +194,6 @@ def _read_pad(owner: str, pad: Any) -> str | tuple[Pair, Pair]:
         raise ValueError(f'{owner}: pad must be "same", "valid" or whole numbers; got {pad!r}.')
     rows, columns = pad if isinstance(pad, tuple | list) and len(pad) == 2 else (pad, pad)
     return _pair(owner, "pad", rows, 0), _pair(owner, "pad", columns, 0)
-
-
-def _is_whole(number: Any) -> bool:
-    return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
 def _by(lengths: Any) -> str:

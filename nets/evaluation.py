@@ -9,6 +9,7 @@ import numpy as np
 
 from brickgrad.layers import Array, Layer, SigmoidWithLoss
 from brickgrad.layers.labels import as_labels
+from brickgrad.layers.scalars import is_whole
 
 Predict = Callable[[Any], Any]
 
@@ -71,7 +72,7 @@ def evaluate(who: str, predict: Predict, loss_layer: Layer, x: Any, t: Any, batc
 
 def check_batch_size(who: str, batch_size: int) -> None:
     """ValueError unless batch_size is a whole number of at least 1."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+    if not is_whole(batch_size, 1):
         raise ValueError(f"{who}: batch_size must be a whole number of at least 1; got {batch_size!r}.")
 
 

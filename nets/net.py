@@ -14,6 +14,7 @@ from brickgrad.graph import Graph, Input, Node, numerical_gradient
 from brickgrad.graph.downstream import Downstream
 from brickgrad.graph.summary import table
 from brickgrad.layers import Array, ArrayDict, Convolution, Layer, Memory, SoftmaxWithLoss
+from brickgrad.layers.scalars import is_whole
 
 from .evaluation import Evaluation, accuracy, evaluate, predict_in_batches
 from .flat import Flat
@@ -76,7 +77,7 @@ class Net:
     @shard_size.setter
     def shard_size(self, size: int | None) -> None:
         if size is not None:
-            if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            if not is_whole(size, 1):
                 raise ValueError(
                     f"{self.title}.shard_size: must be a whole number of at least 1, or None; got {size!r}."
                 )
@@ -423,7 +424,7 @@ class Net:
             >>> [row.name for row in found.rows], found.steps
             (['affine1', 'relu1', 'affine2', 'softmaxwithloss1'], 2)
         """
-        if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        if not is_whole(steps, 1):
             raise ValueError(f"{self.title}.profile: steps must be a whole number of at least 1; got {steps!r}.")
         self.loss(x, t)  # what does not fit, or has no size yet, shows here
         twin = self.replica()

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from brickgrad.layers import Array, blas
+from brickgrad.layers.scalars import is_whole
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def set_num_threads(number: int | None) -> None:
     1
     >>> set_num_threads(None)
     """
-    if number is not None and (isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1):
+    if number is not None and not is_whole(number, 1):
         raise ValueError(f"set_num_threads: the number must be a whole number of at least 1, or None; got {number!r}.")
     _State.number = None if number is None else int(number)
     _close()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from brickgrad.layers import Array
+from brickgrad.layers.scalars import is_whole
 
 
 class Batches:
@@ -75,7 +76,7 @@ class Batches:
 
 def check_count(who: str, name: str, count: int) -> None:
     """ValueError unless it is a whole number of at least 1."""
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+    if not is_whole(count, 1):
         raise ValueError(f"{who}: {name} must be a whole number of at least 1; got {count!r}.")
 
 

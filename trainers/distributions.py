@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .settings import is_number
+from brickgrad.layers.scalars import is_number
 
 
 class Distribution(Protocol):

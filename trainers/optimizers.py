@@ -8,10 +8,11 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 
 from brickgrad.layers import Array
+from brickgrad.layers.scalars import is_number
 
 from .clipping import limit_norm, limit_values
 from .schedules import Rate
-from .settings import described, is_number, require, require_above
+from .settings import described, require, require_above
 from .slots import SideBySide, Slots
 
 BLOCK = 32_768  # entries moved at a time: few enough for all arrays of a step to stay in the processor's cache

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from brickgrad.layers.scalars import is_whole
+
 from .batches import check_count
 from .distributions import as_distribution
 from .history import History
@@ -196,7 +198,7 @@ def random_search(
     check_share("random_search", validation)
     if validation == 0:
         raise ValueError("random_search: validation must be above 0: trials are ranked by the samples held out.")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+    if not is_whole(seed, 0):
         raise ValueError(f"random_search: seed must be a whole number of 0 or more; got {seed!r}.")
     if not isinstance(space, Mapping) or not space or "seed" in space:
         raise ValueError(f"random_search: space must name at least one setting, and not 'seed'; got {space!r:.60}.")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from brickgrad.layers import Array
+from brickgrad.layers.scalars import is_number
 
 Augment = Callable[[Array, np.random.Generator], Array]
 
@@ -117,8 +118,7 @@ def first_nonfinite(data: Array) -> int | None:
 
 def check_share(who: str, share: float) -> None:
     """ValueError unless a share of samples to hold out is in 0..1, without 1."""
-    number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
-    if not number or not 0 <= share < 1:
+    if not is_number(share) or not 0 <= share < 1:
         raise ValueError(f"{who}: validation must be a share of the samples, 0 <= share < 1; got {share!r}.")
 
 

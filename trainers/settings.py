@@ -7,10 +7,7 @@ from typing import Any
 
 import numpy as np
 
-
-def is_number(value: Any) -> bool:
-    """Whether value is one real number; True and False are none."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+from brickgrad.layers.scalars import is_number, is_whole
 
 
 def require(owner: object, what: str, value: Any, low: float, high: float) -> None:
@@ -27,7 +24,7 @@ def require_above(owner: object, what: str, value: Any, low: float, high: float)
 
 def require_whole(owner: object, what: str, value: Any) -> None:
     """ValueError unless value is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    if not is_whole(value, 1):
         raise ValueError(f"{type(owner).__name__}: {what} must be a whole number of at least 1; got {value!r}.")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from brickgrad.layers import Array
 from brickgrad.layers.blas import check_one_thread, one_thread
+from brickgrad.layers.scalars import is_whole
 
 from .batches import Batches, check_count, check_sampling
 from .callbacks import Callback
@@ -101,7 +102,7 @@ class Trainer:
             check_one_thread("Trainer: deterministic=True")
         if accuracy_samples is not None:
             check_count("Trainer", "accuracy_samples", accuracy_samples)
-        if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
+        if not is_whole(epochs, 0):
             raise ValueError(f"Trainer: epochs must be a whole number of 0 or more; got {epochs!r}.")
         for thing, needs, kind in ((net, "loss_and_gradient", "net"), (optimizer, "update", "optimizer")):
             if not hasattr(thing, needs) or isinstance(thing, type):
