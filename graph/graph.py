@@ -14,6 +14,7 @@ import numpy as np
 from brickgrad.layers import Array, ArrayDict, Layer, Memory
 from brickgrad.layers.base import without_clocks
 
+from .again import Again
 from .cut import cut
 from .inside import find_place
 from .node import Input, Node
@@ -75,6 +76,7 @@ class Graph(Layer):
         self._plans: dict[Any, Plan] = {}
         self._proven = Proven(self.wiring.steps)
         self._spare_values, self._spare_gradients = spare_values(self.wiring), spare_gradients(self.wiring)
+        self._again: Again | None = None  # for predictions
         _ = self.shapes  # what does not fit shows here
         self._was_sized = self.sized
 
@@ -113,24 +115,53 @@ class Graph(Layer):
 
         None where they did not, or where one is no brick of this package, whose guards no run may leave out.
         """
-        for x in inputs:
-            if type(x) is not np.ndarray:
+        again = self._again
+        if again is None or not again.serves(inputs):
+            if any(type(x) is not np.ndarray for x in inputs):
                 return None
-        proven = self._proven.find(tuple([(x.shape, x.dtype) for x in inputs]))
-        if proven is None or False in proven or self._frozen:
+            specs = tuple([(x.shape, x.dtype) for x in inputs])
+            proven = self._proven.find(specs)
+            if proven is None or False in proven:
+                return None
+            again = self._again = Again(self, specs, proven)
+            if not again.serves(inputs):
+                return None
+        return None if self._frozen else self._results(again.forward(inputs))
+
+    def forward_and_backward(self, *inputs: Any) -> Any:
+        """`forward`, and `backward()` of the one number that it gives, which is returned.
+
+        In a workspace all but the first of such runs on inputs of one kind are quicker than the two calls.
+        """
+        arrays = self.memory.arrays
+        again = None if arrays is None else arrays.pop("again", None)  # not put back after an error
+        if again is not None and again.serves(inputs) and not (self.keep or self._frozen or "forward" in vars(self)):
+            result = again.forward_and_backward(inputs, self.memory.saved)
+        else:
+            result = self.forward(*inputs)
+            self.backward()
+            again = self._once_more(inputs)
+        if arrays is not None:
+            arrays["again"] = again
+        return result
+
+    def _once_more(self, inputs: Sequence[Any]) -> Again | None:
+        """What runs once more as the run just now did, on its memories; None where that must go step by step."""
+        outputs, arrays = self.memory.outputs, self.memory.arrays
+        if arrays is None or self.keep or self._frozen or type(self) is not Graph or not outputs:
             return None
-        values = self._first_values(inputs)
-        self._run_steps([Memory()] * len(proven), values, proven)  # one for all: none is read again
-        return self._results(values)
+        if self._many or outputs[0][0] or outputs[0][1].kind != "f" or self.wiring.outputs[0] in self.wiring.inputs:
+            return None
+        if any(type(x) is not np.ndarray for x in inputs):
+            return None
+        specs = tuple([(x.shape, x.dtype) for x in inputs])
+        return Again(self, specs, self._proven.bare(specs), arrays["memories"], self._plan(self.memory.wanted))
 
     def _first_values(self, inputs: Sequence[Array]) -> list[Any]:
         """What there is before any layer ran: the inputs and the constants, each in its slot."""
-        wiring = self.wiring
-        values: list[Any] = [None] * wiring.n_slots
-        for slot, x in zip(wiring.inputs, inputs, strict=True):
+        values = self.wiring.first_values()
+        for slot, x in zip(self.wiring.inputs, inputs, strict=True):
             values[slot] = x
-        for slot, constant in wiring.constants.items():
-            values[slot] = constant
         return values
 
     def _results(self, values: list[Any]) -> Any:
@@ -234,10 +265,12 @@ class Graph(Layer):
 
     def _memories(self) -> list[Memory]:
         """A memory for each step: new, or those of the last run when frozen, or those of an active workspace."""
+        arrays = self.memory.arrays
+        if arrays is not None:
+            arrays.pop("again", None)
         if self._frozen:
             run: Run = self.saved
             return run.memories
-        arrays = self.memory.arrays
         if arrays is None:
             return [Memory() for _ in self.wiring.steps]
         memories: list[Memory] = arrays.setdefault("memories", [])
@@ -491,7 +524,7 @@ class Graph(Layer):
         twin.wiring.steps = [
             dataclasses.replace(step, layer=step.layer._twin(dtype, memo, share)) for step in self.wiring.steps
         ]
-        twin._proven = Proven(twin.wiring.steps)
+        twin._proven, twin._again = Proven(twin.wiring.steps), None
         return twin
 
 

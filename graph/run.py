@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from brickgrad.layers import Array, ArrayDict, Layer, Memory
+from brickgrad.layers.memory import Spec
 
 from .wiring import Step
 
@@ -95,6 +98,17 @@ class Sums:
         else:
             self.sums[slot] = self.sums[slot] + dx
             self._owned.add(slot)
+
+    def take(self, slots: Sequence[int], specs: Sequence[Spec] | None) -> list[Any]:
+        """The gradients of what a step wrote, which are done with then; zeros for an output that nothing reads."""
+        sums, taken = self.sums, []
+        for place, slot in enumerate(slots):
+            dy, sums[slot] = sums[slot], None
+            if dy is None:
+                assert specs is not None
+                dy = np.zeros(*specs[place])
+            taken.append(dy)
+        return taken
 
 
 class SharedTotals:

@@ -28,20 +28,28 @@ class Proven:
             self._ours.append(ours and step.layer.vetted)
             if not ours:
                 others.update(step.writes)
-        self._seen: dict[tuple[Spec, ...], list[bool]] = {}
+        read = {slot for step in steps for slot in step.reads}
+        self._ends = [all(slot not in read for slot in step.writes) for step in steps]
+        self._seen: dict[tuple[Spec, ...], tuple[list[bool], list[bool]]] = {}
 
     def find(self, inputs: tuple[Spec, ...]) -> list[bool] | None:
         """For each step whether it can do without guards; None where there was no run on such inputs."""
-        return self._seen.get(inputs)
+        found = self._seen.get(inputs)
+        return None if found is None else found[0]
+
+    def bare(self, inputs: tuple[Spec, ...]) -> list[bool]:
+        """As `find`, for a run whose output the graph converts: besides, steps that give lone numbers, read by none."""
+        return self._seen[inputs][1]
 
     def add(self, inputs: tuple[Spec, ...], memories: Sequence[Memory]) -> None:
         """Note what a run on such inputs left behind in the steps' memories."""
         if len(self._seen) > 8:
             self._seen.clear()
-        self._seen[inputs] = [
-            ours and all(shape for shape, _ in (*memory.inputs, *(memory.outputs or ())))
-            for ours, memory in zip(self._ours, memories, strict=True)
-        ]
+        takes = [all(shape for shape, _ in memory.inputs) for memory in memories]
+        gives = [all(shape for shape, _ in memory.outputs or ()) for memory in memories]
+        steps = list(zip(self._ours, takes, gives, self._ends, strict=True))
+        without = [ours and arrays and more for ours, arrays, more, _ in steps]
+        self._seen[inputs] = without, [ours and arrays and (more or end) for ours, arrays, more, end in steps]
 
 
 def say_where(error: Exception, title: str, step: Step) -> None:

@@ -50,6 +50,13 @@ class Wiring:
         """How many values there are: inputs, constants and the steps' outputs."""
         return len(self.slots)
 
+    def first_values(self) -> list[Any]:
+        """A list with a place for every value, in which the constants stand."""
+        values: list[Any] = [None] * self.n_slots
+        for slot, constant in self.constants.items():
+            values[slot] = constant
+        return values
+
 
 def wire(title: str, inputs: Sequence[Input], outputs: Sequence[Node], allow_unused: bool = False) -> Wiring:
     """Order the calls that lead from `inputs` to `outputs`, and check that nothing is missing, spare or named twice."""

@@ -180,7 +180,7 @@ class Layer:
         if arrays is None:
             return np.empty(shape, dtype, order)
         array: Array | None = arrays.get(name)
-        if array is None or array.shape != shape or array.dtype != dtype:
+        if array is None or array.shape != shape or (array.dtype is not dtype and array.dtype != dtype):
             array = arrays[name] = np.empty(shape, dtype, order)
         return array
 

@@ -148,12 +148,8 @@ class Net:
 
     def loss_and_gradient(self, x: Any, t: Any) -> float:
         """The loss of a batch; its gradient is in `grads` until the next call. What a trainer's step runs."""
-        shards = self._shards_for(x, t)
-        if shards is not None:
-            loss = shards.loss_and_gradient(x, t)
-        else:
-            loss = float(self.graph.forward(x, t))
-            self.graph.backward()
+        shards = None if self._shard_size is None else self._shards_for(x, t)
+        loss = float(self.graph.forward_and_backward(x, t)) if shards is None else shards.loss_and_gradient(x, t)
         return loss + self._penalty(into=self.grads)
 
     def gradient(self, x: Any, t: Any) -> dict[str, Array]:

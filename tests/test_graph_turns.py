@@ -137,8 +137,9 @@ def test_what_a_layer_or_a_graph_holds_is_let_go_of_at_once():
         held = [weakref.ref(layer.forward(x)), weakref.ref(layer.params["W"]), weakref.ref(layer)]
         graph = chain(bg.Exp(), bg.Tanh())
         held.append(weakref.ref(graph.forward(x)))
+        graph.forward_again(x), held.append(weakref.ref(graph))
         del layer, graph
-        assert [ref() for ref in held] == [None] * 4
+        assert [ref() for ref in held] == [None] * 5
     finally:
         gc.enable()
 

@@ -1,0 +1,152 @@
+"""Once more: a graph's run on inputs of a kind that the guards have passed, with little left but the layers' calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brickgrad.layers import Layer, Memory
+from brickgrad.layers.memory import Spec
+
+from .run import Plan, Run, SharedTotals, Sums
+from .turns import say_where
+
+if TYPE_CHECKING:
+    from .graph import Graph
+
+
+class Again:
+    """The calls of a graph's steps on inputs of one kind, laid out beforehand.
+
+    It serves as long as nothing but values changes: inputs of the same shapes and dtypes, and no layer upon which
+    somebody has put a forward or backward of his own, as a profile does.
+
+    Parameters
+        graph : Graph.
+        specs : the shape and dtype of each input.
+        bare : for each step whether it goes without guards.
+        memories : one for each step, in which all that guards note stands already; None: nothing is kept.
+        plan : the way back, for `forward_and_backward` alone; then the graph has one output, a lone float.
+    """
+
+    __slots__ = ("_backs", "_calls", "_end", "_first", "_inputs", "_kinds", "_only", "_own", "_title")
+
+    def __init__(
+        self,
+        graph: Graph,
+        specs: Sequence[Spec],
+        bare: Sequence[bool],
+        memories: Sequence[Memory] | None = None,
+        plan: Plan | None = None,
+    ) -> None:
+        steps = graph.wiring.steps
+        self._only = Memory() if memories is None else None  # one for all steps, as none is read again
+        memories = memories if self._only is None else [self._only] * len(steps)
+        assert memories is not None
+        for memory, free in zip(memories, bare, strict=True):
+            memory.running = free
+        self._title, self._inputs = graph.title, graph.wiring.inputs  # not the graph, which holds this
+        self._kinds = [(node, node.grad, *spec) for node, spec in zip(graph.inputs, specs, strict=True)]
+        self._own = [vars(step.layer) for step in steps]
+        self._first = graph.wiring.first_values()
+        self._calls = [
+            (step, step.layer, memory, _method(step.layer, "forward", free), step.reads, step.writes, step.last_reads)
+            for step, memory, free in zip(steps, memories, bare, strict=True)
+        ]
+        self._backs = [
+            (
+                step,
+                step.layer,
+                memories[place],
+                _method(step.layer, "backward", bare[place]),
+                step.writes,
+                wanted,
+                [(place, slot) for place, (slot, want) in enumerate(zip(step.reads, wanted, strict=True)) if want],
+            )
+            for place, step, wanted in (plan.turns if plan is not None else ())
+        ]
+        if plan is not None:
+            assert graph.memory.outputs is not None
+            self._end = graph.wiring.outputs[0], np.ones(*graph.memory.outputs[0])
+
+    def serves(self, inputs: Sequence[Any]) -> bool:
+        """Whether nothing but values has changed."""
+        if len(inputs) != len(self._kinds):
+            return False
+        for x, (node, grad, shape, dtype) in zip(inputs, self._kinds, strict=True):
+            if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype or node.grad is not grad:
+                return False
+        for own in self._own:  # noqa: SIM110  # any() would take as long as a small layer
+            if "forward" in own or "backward" in own:
+                return False
+        return True
+
+    def forward(self, inputs: Sequence[Any]) -> list[Any]:
+        """Every layer's forward; returns the values that are still to be read, each in its slot."""
+        values = self._first.copy()
+        for slot, x in zip(self._inputs, inputs, strict=True):
+            values[slot] = x
+        for step, layer, memory, forward, reads, writes, last_reads in self._calls:
+            own, layer.memory = layer.memory, memory
+            try:
+                result = forward(values[reads[0]]) if len(reads) == 1 else forward(*[values[slot] for slot in reads])
+            except Exception as error:
+                say_where(error, self._title, step)
+                raise
+            finally:
+                layer.memory = own
+            if type(result) is not tuple:
+                values[writes[0]] = result
+            else:
+                for slot, value in zip(writes, result, strict=True):
+                    values[slot] = value
+            for slot in last_reads:
+                values[slot] = None
+        if self._only is not None:
+            self._only.saved = self._only.branch = None
+        return values
+
+    def forward_and_backward(self, inputs: Sequence[Any], run: Run) -> Any:
+        """Every layer's forward, and from a gradient of 1 its backward; returns the output. `run` is the last run."""
+        slot, one = self._end
+        run.overwritten = True
+        result = self.forward(inputs)[slot]
+        run.overwritten = False
+        grads, totals = Sums(len(self._first)), SharedTotals()
+        sums = grads.sums
+        sums[slot] = one.copy()
+        for step, layer, memory, backward, writes, wanted, wanted_reads in self._backs:
+            dy = sums[writes[0]]
+            if len(writes) == 1 and dy is not None:
+                dys, sums[writes[0]] = [dy], None
+            else:
+                dys = grads.take(writes, memory.outputs)
+            own, layer.memory, memory.wanted = layer.memory, memory, wanted
+            try:
+                handed = backward(*dys)
+            except Exception as error:
+                say_where(error, self._title, step)
+                raise
+            finally:
+                layer.memory = own
+            if type(handed) is not tuple:
+                handed = (handed,)
+            for place, slot in wanted_reads:
+                dx = handed[place]
+                if sums[slot] is None:
+                    sums[slot] = dx
+                elif dx is not None:
+                    grads.add(slot, dx)
+            if step.shared:
+                totals.add(layer)
+        totals.write()
+        return result if type(result) is one.dtype.type else one.dtype.type(result)
+
+
+def _method(layer: Layer, way: str, bare: bool) -> Any:
+    """The class's forward or backward, bound to the layer; bare: without the guard."""
+    method = getattr(type(layer), way)
+    return MethodType(method.__wrapped__ if bare else method, layer)
