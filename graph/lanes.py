@@ -84,6 +84,11 @@ class Lanes(NDArrayOperatorsMixin):
             raise ValueError(f"no axis {axis} among {self.ndim}")
         return Lanes(function(self.data, axis=own, **options))
 
+    @property
+    def T(self) -> Lanes:
+        """The axes of each in reverse order."""
+        return Lanes(self.data.transpose(0, *range(self.ndim, 0, -1)))
+
     def max(self, axis: Any = None, **options: Any) -> Lanes:
         """The largest entries."""
         return self._reduce(np.max, axis, **options)

@@ -84,21 +84,21 @@ class Affine(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return x · W + b."""
-        if not self.sized:
+        params = self.params
+        if "W" not in params:
             if x.ndim == 0 or x.shape[-1] == 0:
                 raise ValueError(f"{self.title}.forward: x must be (..., n_in) with n_in at least 1; got {x.shape}.")
             self._make(x.shape[-1], x.dtype)
-        W = self.params["W"]
+        W = params["W"]
         if x.ndim == 0 or x.shape[-1] != len(W):
             hint = " Flatten the images first." if x.ndim > 2 and np.prod(x.shape[1:]) == len(W) else ""
             raise ValueError(
                 f"{self.title}.forward: x must be (N, {len(W)}) to match W {W.shape}; got {x.shape}.{hint}"
             )
         W = W.astype(x.dtype, copy=False)
-        y = self.buffer("y", (*x.shape[:-1], self.n_out), x.dtype)
-        np.matmul(x, W, out=y)
+        y = np.matmul(x, W, out=self.buffer("y", (*x.shape[:-1], self.n_out), x.dtype))
         if self.bias:
-            y += self.params["b"].astype(x.dtype, copy=False)
+            y += params["b"].astype(x.dtype, copy=False)
         self.saved = x, W
         return y
 

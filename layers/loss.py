@@ -37,17 +37,17 @@ class SoftmaxWithLoss(Layer):
         labelled = is_labels(t, x.shape)
         (check_labels if labelled else check_one_hot)(f"{self.title}.forward", t, x.shape)
         rows = x.reshape(-1, x.shape[-1])
-        log_p = self.buffer("log_p", rows.shape, x.dtype, order="F")  # class by class: sums over classes are quick
-        np.copyto(log_p, rows)
-        log_p -= np.maximum.reduce(log_p, axis=-1, keepdims=True)
-        log_p -= np.log(np.add.reduce(np.exp(log_p), axis=-1, keepdims=True))
+        log_p = self.buffer("log_p", rows.shape[::-1], x.dtype)  # class by class: sums over classes are quick
+        np.copyto(log_p, rows.T)
+        log_p -= np.maximum.reduce(log_p, axis=0)
+        log_p -= np.log(np.add.reduce(np.exp(log_p), axis=0))
         if labelled:
-            at = np.arange(t.size), t.ravel().astype(np.intp, copy=False)
-            total = np.add.reduce(log_p[at])
+            at = t.ravel().astype(np.intp, copy=False) * t.size + np.arange(t.size)  # the labels' places in log_p
+            total = np.add.reduce(log_p.reshape(-1)[at])
         else:
             at = None
             t = t.reshape(rows.shape).astype(x.dtype, copy=False)
-            total = np.sum(np.where(t == 0, 0, log_p) * t)  # 0 · -inf is 0 here: an impossible class costs nothing
+            total = np.sum(np.where(t == 0, 0, log_p.T) * t)  # 0 · -inf is 0 here: an impossible class costs nothing
         self.saved = log_p, at, t, x.shape
         loss: Array = -total / max(len(rows), 1)
         return loss
@@ -55,14 +55,14 @@ class SoftmaxWithLoss(Layer):
     def backward(self, dy: Array) -> tuple[Array, None]:
         """Return (dx, None)."""
         log_p, at, t, shape = self.saved
-        dx = np.exp(log_p, out=self.buffer("dx", log_p.shape, log_p.dtype, order="F"))
+        dx = np.exp(log_p, out=self.buffer("dx", log_p.shape, log_p.dtype))
         if at is not None:
-            dx[at] -= 1
+            dx.reshape(-1)[at] -= 1
         else:
-            dx *= t.sum(axis=-1, keepdims=True)
-            dx -= t
-        dx *= dy / max(len(log_p), 1)
-        return dx.reshape(shape), None
+            dx *= t.sum(axis=-1)
+            dx -= t.T
+        dx *= dy / max(log_p.shape[1], 1)
+        return dx.T.reshape(shape), None
 
 
 class SigmoidWithLoss(Layer):

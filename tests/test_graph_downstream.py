@@ -366,6 +366,7 @@ LANES = {
     "product_left": lambda x: np.arange(6.0).reshape(2, 3) @ x,
     "where": lambda x: np.where(x > 0, x, 0.0) + np.where(np.arange(4) > 1, x[1], x),
     "entries": lambda x: x.reshape(-1, 4)[np.arange(3), [1, 0, 3]] + x[:, 2],
+    "reversed": lambda x: x.T * np.arange(3.0),
     "shapes": lambda x: x.reshape((4, 3)) * np.ones(np.shape(x)[::-1]) * np.ndim(x) * np.size(x) * len(x),
     "copies": lambda x: np.ones_like(x) + np.zeros_like(x) + x.copy() + x.astype(np.float64) * x.size,
     "two_results": lambda x: np.modf(x)[0],
