@@ -517,10 +517,15 @@ def test_blocks_move_a_parameter_as_one_piece_does_to_the_last_bit(kind, options
         assert [(k, v.tobytes()) for k, v in one.items()] == [(k, v.tobytes()) for k, v in other.items()]
 
 
+@pytest.mark.parametrize("block", [32, 1000, 10**9])
+@pytest.mark.parametrize(
+    "options", [{}, {"weight_decay": 0.1}, {"clip_value": 1.0}, {"clip_norm": 2.0}, {"clip_norm": 99.0}], ids=str
+)
 @pytest.mark.parametrize("kind", [bg.SGD, bg.Momentum, bg.Nesterov, bg.AdaGrad, bg.RMSprop, bg.Adam, bg.AdamW])
-def test_parameters_side_by_side_in_a_net_move_as_they_do_apart_to_the_last_bit(kind, monkeypatch):
-    monkeypatch.setattr("brickgrad.trainers.optimizers.BLOCK", 32)
-    net, together, apart = bg.TwoLayerNet(7, 5, 3, 0.5, rng=0), kind(), kind()
+def test_parameters_side_by_side_in_a_net_move_as_they_do_apart_to_the_last_bit(kind, options, block, monkeypatch):
+    monkeypatch.setattr("brickgrad.trainers.optimizers.BLOCK", block)
+    net = bg.MultiLayerNet(37, [29, 5], 3, use_batchnorm=True, rng=0)
+    together, apart = kind(**options), kind(**options)
     params, rng = {name: param.copy() for name, param in net.params.items()}, np.random.default_rng(1)
     for _ in range(3):
         net.grad_vector[:] = rng.normal(size=net.grad_vector.shape)

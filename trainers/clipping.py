@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,8 +15,10 @@ def limit_values(grads: Mapping[str, Array], limit: float) -> dict[str, Array]:
     return {name: np.clip(grad, -limit, limit) for name, grad in grads.items()}
 
 
-def limit_norm(grads: Mapping[str, Array], limit: float) -> Mapping[str, Array]:
+def limit_norm(grads: Mapping[str, Array], limit: float, parts: Sequence[Array] | None = None) -> Mapping[str, Array]:
     """The gradients scaled down together, so that the norm of them all is `limit`; as they are where it is no more.
+
+    Their squares are summed up one by one; or part by part, where `parts` are all that they hold, cut up otherwise.
 
     Source       Pascanu, Mikolov & Bengio (2013), algorithm 1
     """
@@ -24,8 +26,7 @@ def limit_norm(grads: Mapping[str, Array], limit: float) -> Mapping[str, Array]:
     if largest == 0 or not math.isfinite(largest):  # nothing to scale, or trouble that must not be hidden
         return grads
     # In units of the largest entry: squares of large float32 overflow, those of small ones vanish.
-    units = {name: grad / largest for name, grad in grads.items()}
-    norm = math.sqrt(sum(float(np.sum(np.square(unit))) for unit in units.values()))
+    norm = math.sqrt(sum(float(np.sum(np.square(part / largest))) for part in parts or grads.values()))
     if not largest * norm > limit:
         return grads
-    return {name: unit * (limit / norm) for name, unit in units.items()}
+    return {name: grad / largest * (limit / norm) for name, grad in grads.items()}

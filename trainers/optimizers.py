@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -13,7 +13,7 @@ from brickgrad.layers.scalars import is_number
 from .clipping import limit_norm, limit_values
 from .schedules import Rate
 from .settings import described, require, require_above
-from .slots import SideBySide, Slots
+from .slots import SideBySide, Slots, in_parts, stretches
 
 BLOCK = 32_768  # entries moved at a time: few enough for all arrays of a step to stay in the processor's cache
 
@@ -109,35 +109,52 @@ class Optimizer:
         if self.schedule is not None:
             self._lr = self._rate(self.schedule, self.step + 1)
         self.step += 1
+        vector, slope = getattr(params, "vector", None), getattr(grads, "vector", None)
+        if self.entrywise and vector is not None and slope is not None and list(params) == list(grads):
+            if self.clip_value is not None:
+                slope = limit_values({"": slope}, self.clip_value)[""]
+            if self.clip_norm is not None:
+                slope = limit_norm({"": slope}, self.clip_norm, in_parts(slope, params))[""]
+            self._move_in_blocks("", params, vector, slope)
+            return
         if self.clip_value is not None:
             grads = limit_values({name: grads[name] for name in params}, self.clip_value)
         if self.clip_norm is not None:
             grads = limit_norm({name: grads[name] for name in params}, self.clip_norm)
-        vector, grad_vector = getattr(params, "vector", None), getattr(grads, "vector", None)
-        whole = self.entrywise and not self.weight_decay and list(params) == list(grads)
-        if whole and vector is not None and grad_vector is not None:
-            self._move_in_blocks("", params, vector, grad_vector, decays=False)
-            return
         for name, param in params.items():
             grad = grads[name]
-            decays = bool(self.weight_decay) and param.ndim >= 2
             if self.entrywise and param.size > BLOCK and param.flags.c_contiguous and grad.flags.c_contiguous:
-                self._move_in_blocks(name, {name: param}, param.reshape(-1), grad.reshape(-1), decays)
+                self._move_in_blocks(name, {name: param}, param.reshape(-1), grad.reshape(-1))
             else:
+                decays = bool(self.weight_decay) and param.ndim >= 2
                 self._move(name, param, self._decay(param, grad) if decays else grad)
 
-    def _move_in_blocks(
-        self, name: str, params: Mapping[str, Array], vector: Array, grad_vector: Array, decays: bool
-    ) -> None:
+    def _move_in_blocks(self, name: str, params: Mapping[str, Array], vector: Array, slope: Array) -> None:
         """Move `params`, whose entries the vector holds one behind the other, block by block."""
         self._whole = SideBySide(self.slots, params)
+        weights = stretches(params) if self.weight_decay else []
         try:
             for start in range(0, vector.size, BLOCK):
                 self._block = slice(start, start + BLOCK)
-                part, slope = vector[self._block], grad_vector[self._block]
-                self._move(name, part, self._decay(part, slope) if decays else slope)
+                part, grad = vector[self._block], slope[self._block]
+                self._move(name, part, self._decayed(part, grad, start, weights) if weights else grad)
         finally:
             self._whole = None
+
+    def _decayed(self, part: Array, slope: Array, start: int, weights: Sequence[tuple[int, int]]) -> Array:
+        """`_decay` of those entries of a block, which begins at `start`, that lie in one of the stretches `weights`."""
+        found = slope
+        for low, high in weights:
+            here = slice(max(low - start, 0), min(high - start, part.size))
+            if here.start >= here.stop:
+                continue
+            decayed = self._decay(part[here], own := slope[here])
+            if len(own) == len(slope):
+                return decayed
+            if decayed is not own:
+                found = slope.copy() if found is slope else found
+                found[here] = decayed
+        return found
 
     def _check(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         """An error unless each parameter can move along its gradient."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,6 +10,31 @@ import numpy as np
 from brickgrad.layers import Array
 
 Slots = dict[tuple[str, str], Array]
+
+
+def in_parts(vector: Array, params: Mapping[str, Array]) -> list[Array]:
+    """The parts of a vector that belong to each of the parameters, which lie in it one behind the other.
+
+    >>> in_parts(np.arange(3.0), {"W": np.ones((2, 1)), "b": np.ones(1)})
+    [array([0., 1.]), array([2.])]
+    """
+    ends = list(itertools.accumulate((param.size for param in params.values()), initial=0))
+    return [vector[start:end] for start, end in itertools.pairwise(ends)]
+
+
+def stretches(params: Mapping[str, Array]) -> list[tuple[int, int]]:
+    """From where to where, of parameters one behind the other, those of 2 or more axes lie: neighbours as one.
+
+    >>> stretches({"W": np.ones((2, 3)), "V": np.ones((1, 2)), "b": np.ones(2), "U": np.ones((1, 1))})
+    [(0, 8), (10, 11)]
+    """
+    found: list[tuple[int, int]] = []
+    end = 0
+    for param in params.values():
+        start, end = end, end + param.size
+        if param.ndim >= 2:
+            found.append((found.pop()[0] if found and found[-1][1] == start else start, end))
+    return found
 
 
 class SideBySide:
