@@ -53,7 +53,13 @@ class Again:
         self._own = [vars(step.layer) for step in steps]
         self._first = graph.wiring.first_values()
         self._calls = [
-            (step, step.layer, memory, _method(step.layer, "forward", free), step.reads, step.writes, step.last_reads)
+            (
+                step,
+                step.layer,
+                memory,
+                _method(step.layer, "forward", free),
+                step.reads[0] if len(step.reads) == 1 else None,
+            )
             for step, memory, free in zip(steps, memories, bare, strict=True)
         ]
         self._backs = [
@@ -77,7 +83,9 @@ class Again:
         if len(inputs) != len(self._kinds):
             return False
         for x, (node, grad, shape, dtype) in zip(inputs, self._kinds, strict=True):
-            if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype or node.grad is not grad:
+            if type(x) is not np.ndarray or x.shape != shape or node.grad is not grad:
+                return False
+            if x.dtype is not dtype and x.dtype != dtype:
                 return False
         for own in self._own:  # noqa: SIM110  # any() would take as long as a small layer
             if "forward" in own or "backward" in own:
@@ -89,21 +97,21 @@ class Again:
         values = self._first.copy()
         for slot, x in zip(self._inputs, inputs, strict=True):
             values[slot] = x
-        for step, layer, memory, forward, reads, writes, last_reads in self._calls:
+        for step, layer, memory, forward, read in self._calls:
             own, layer.memory = layer.memory, memory
             try:
-                result = forward(values[reads[0]]) if len(reads) == 1 else forward(*[values[slot] for slot in reads])
+                result = forward(*[values[slot] for slot in step.reads]) if read is None else forward(values[read])
             except Exception as error:
                 say_where(error, self._title, step)
                 raise
             finally:
                 layer.memory = own
             if type(result) is not tuple:
-                values[writes[0]] = result
+                values[step.writes[0]] = result
             else:
-                for slot, value in zip(writes, result, strict=True):
+                for slot, value in zip(step.writes, result, strict=True):
                     values[slot] = value
-            for slot in last_reads:
+            for slot in step.last_reads:
                 values[slot] = None
         if self._only is not None:
             self._only.saved = self._only.branch = None

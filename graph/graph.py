@@ -166,8 +166,10 @@ class Graph(Layer):
 
     def _results(self, values: list[Any]) -> Any:
         """The outputs; an input that is an output too, as a copy."""
-        wiring = self.wiring
-        results = tuple([values[s].copy() if s in wiring.inputs else values[s] for s in wiring.outputs])
+        inputs, outputs = self.wiring.inputs, self.wiring.outputs
+        if not self._many and outputs[0] not in inputs:
+            return values[outputs[0]]
+        results = tuple([values[s].copy() if s in inputs else values[s] for s in outputs])
         return results if self._many else results[0]
 
     def _run_steps(self, memories: list[Memory], values: list[Any], proven: list[bool] | None) -> None:

@@ -114,13 +114,15 @@ class Net:
             part.training = False
         try:
             shards = None if self._shard_size is None else self._shards_for(x)
-            if shards is not None:
-                return shards.predict(x)
-            scores = self.body.forward_again(x)
-            return self.body.forward(x) if scores is None else scores
+            return self._scores(x) if shards is None else shards.predict(x)
         finally:
             for part in parts:
                 part.training = True
+
+    def _scores(self, x: Any) -> Any:
+        """The scores of what runs in one piece; from the second such input on nothing is kept for a backward."""
+        scores = self.body.forward_again(x)
+        return self.body.forward(x) if scores is None else scores
 
     def loss(self, x: Any, t: Any) -> float:
         """The loss of a batch, in the net's mode."""

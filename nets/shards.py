@@ -87,7 +87,7 @@ class Shards:
         scores: list[Array] = []
         for first in range(0, len(parts), len(replicas)):  # as many at a time as there are replicas
             some = zip(replicas, parts[first : first + len(replicas)], strict=False)
-            scores += self._run([functools.partial(twin.body.forward, x[part]) for twin, part in some])
+            scores += self._run([functools.partial(_scores, twin, x[part]) for twin, part in some])
         return np.concatenate(scores)
 
     def _run(self, tasks: Sequence[Callable[[], T]], all_reduce: AllReduce | None = None) -> list[T]:
@@ -154,6 +154,13 @@ class Shards:
             for leaf in twin.graph.leaves():
                 leaf._all_reduce = None
         return float(loss)
+
+
+def _scores(twin: Net, x: Array) -> Array:
+    """The scores of a shard. Nothing is kept for a backward: the next layer takes memory that is still in the cache."""
+    scores: Array = twin._scores(x)
+    twin.body.memory.saved = None
+    return scores
 
 
 def _parts(net: Net) -> list[Layer]:

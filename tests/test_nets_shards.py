@@ -1,10 +1,12 @@
 """Shards: a batch cut up gives what the whole batch gives, in the same bits whatever the number of threads."""
 
+import gc
 import os
 import re
 import subprocess
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -24,6 +26,17 @@ T = RNG.integers(0, 3, 11)
 def own_number_of_threads():
     yield
     bg.set_num_threads(None)
+
+
+class Twice(bg.Layer):
+    sample_wise = True
+
+    def forward(self, x):
+        self.saved = x
+        return x * 2
+
+    def backward(self, dy):
+        return dy * 2
 
 
 def conv_net(*more, rng=0):
@@ -69,6 +82,22 @@ def test_results_are_the_same_bits_for_any_number_of_threads(workspace):
             steps()
         found.append((net.vector.tobytes(), net.predict(X).tobytes()))
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("more", [(), (Twice(),)], ids=["bricks", "a layer of a user's"])
+def test_predictions_in_shards_are_the_same_each_time_and_keep_no_array(more):
+    net = conv_net(*more)
+    net.shard_size = 4
+    expected = net.predict(X[:1]), net.predict(X)
+    for _ in range(2):
+        x = X.copy()
+        held = weakref.ref(x)
+        scores = net.predict(x)
+        del x
+        gc.collect()
+        assert held() is None
+        assert scores.tobytes() == expected[1].tobytes()
+    np.testing.assert_allclose(expected[0], expected[1][:1], rtol=1e-5, atol=1e-6)
 
 
 def test_workspace_changes_no_bit():
