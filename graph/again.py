@@ -94,7 +94,7 @@ class Again:
 
     def forward(self, inputs: Sequence[Any]) -> list[Any]:
         """Every layer's forward; returns the values that are still to be read, each in its slot."""
-        values = self._first.copy()
+        values, only = self._first.copy(), self._only
         for slot, x in zip(self._inputs, inputs, strict=True):
             values[slot] = x
         for step, layer, memory, forward, read in self._calls:
@@ -113,8 +113,8 @@ class Again:
                     values[slot] = value
             for slot in step.last_reads:
                 values[slot] = None
-        if self._only is not None:
-            self._only.saved = self._only.branch = None
+            if only is not None:  # the next layer works in the memory that this one is done with
+                only.saved = only.branch = None
         return values
 
     def forward_and_backward(self, inputs: Sequence[Any], run: Run) -> Any:
@@ -158,3 +158,19 @@ def _method(layer: Layer, way: str, bare: bool) -> Any:
     """The class's forward or backward, bound to the layer; bare: without the guard."""
     method = getattr(type(layer), way)
     return MethodType(method.__wrapped__ if bare else method, layer)
+
+
+def once_more(graph: Graph, inputs: Sequence[Any]) -> Again | None:
+    """What does again as the `forward_and_backward` just now did, on its memories; None where it must go step by step.
+
+    So must a graph out of a workspace, one that keeps its values, and one of a subclass, with ways of its own.
+    """
+    arrays, outputs, wiring = graph.memory.arrays, graph.memory.outputs, graph.wiring
+    if arrays is None or graph.keep or graph._frozen or not all(type(x) is np.ndarray for x in inputs):
+        return None
+    if type(graph).__base__ is not Layer or graph._many or wiring.outputs[0] in wiring.inputs:
+        return None
+    if outputs is None or outputs[0][0] or outputs[0][1].kind != "f":
+        return None
+    specs = tuple([(x.shape, x.dtype) for x in inputs])
+    return Again(graph, specs, graph._proven.bare(specs), arrays["memories"], graph._plan(graph.memory.wanted))

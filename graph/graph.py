@@ -14,7 +14,7 @@ import numpy as np
 from brickgrad.layers import Array, ArrayDict, Layer, Memory
 from brickgrad.layers.base import without_clocks
 
-from .again import Again
+from .again import Again, once_more
 from .cut import cut
 from .inside import find_place
 from .node import Input, Node
@@ -140,22 +140,10 @@ class Graph(Layer):
         else:
             result = self.forward(*inputs)
             self.backward()
-            again = self._once_more(inputs)
+            again = once_more(self, inputs)
         if arrays is not None:
             arrays["again"] = again
         return result
-
-    def _once_more(self, inputs: Sequence[Any]) -> Again | None:
-        """What runs once more as the run just now did, on its memories; None where that must go step by step."""
-        outputs, arrays = self.memory.outputs, self.memory.arrays
-        if arrays is None or self.keep or self._frozen or type(self) is not Graph or not outputs:
-            return None
-        if self._many or outputs[0][0] or outputs[0][1].kind != "f" or self.wiring.outputs[0] in self.wiring.inputs:
-            return None
-        if any(type(x) is not np.ndarray for x in inputs):
-            return None
-        specs = tuple([(x.shape, x.dtype) for x in inputs])
-        return Again(self, specs, self._proven.bare(specs), arrays["memories"], self._plan(self.memory.wanted))
 
     def _first_values(self, inputs: Sequence[Array]) -> list[Any]:
         """What there is before any layer ran: the inputs and the constants, each in its slot."""
