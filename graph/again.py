@@ -59,8 +59,9 @@ class Again:
                 memory,
                 _method(step.layer, "forward", free),
                 step.reads[0] if len(step.reads) == 1 else None,
+                spare,
             )
-            for step, memory, free in zip(steps, memories, bare, strict=True)
+            for step, memory, free, spare in zip(steps, memories, bare, graph.spare_values, strict=True)
         ]
         self._backs = [
             (
@@ -70,6 +71,7 @@ class Again:
                 _method(step.layer, "backward", bare[place]),
                 step.writes,
                 wanted,
+                graph.spare_gradients[place],
                 [(place, slot) for place, (slot, want) in enumerate(zip(step.reads, wanted, strict=True)) if want],
             )
             for place, step, wanted in (plan.turns if plan is not None else ())
@@ -97,8 +99,8 @@ class Again:
         values, only = self._first.copy(), self._only
         for slot, x in zip(self._inputs, inputs, strict=True):
             values[slot] = x
-        for step, layer, memory, forward, read in self._calls:
-            own, layer.memory = layer.memory, memory
+        for step, layer, memory, forward, read, spare in self._calls:
+            own, layer.memory, memory.may_overwrite = layer.memory, memory, spare
             try:
                 result = forward(*[values[slot] for slot in step.reads]) if read is None else forward(values[read])
             except Exception as error:
@@ -126,13 +128,13 @@ class Again:
         grads, totals = Sums(len(self._first)), SharedTotals()
         sums = grads.sums
         sums[slot] = one.copy()
-        for step, layer, memory, backward, writes, wanted, wanted_reads in self._backs:
+        for step, layer, memory, backward, writes, wanted, spare, wanted_reads in self._backs:
             dy = sums[writes[0]]
             if len(writes) == 1 and dy is not None:
                 dys, sums[writes[0]] = [dy], None
             else:
                 dys = grads.take(writes, memory.outputs)
-            own, layer.memory, memory.wanted = layer.memory, memory, wanted
+            own, layer.memory, memory.wanted, memory.may_overwrite = layer.memory, memory, wanted, spare
             try:
                 handed = backward(*dys)
             except Exception as error:

@@ -75,7 +75,7 @@ class Graph(Layer):
         self.integer_inputs = tuple(x.name for x in self.inputs if x.takes_integers)
         self._plans: dict[Any, Plan] = {}
         self._proven = Proven(self.wiring.steps)
-        self._spare_values, self._spare_gradients = spare_values(self.wiring), spare_gradients(self.wiring)
+        self.spare_values, self.spare_gradients = spare_values(self.wiring), spare_gradients(self.wiring)
         self._again: Again | None = None  # for predictions
         _ = self.shapes  # what does not fit shows here
         self._was_sized = self.sized
@@ -165,7 +165,7 @@ class Graph(Layer):
         steps = self.wiring.steps
         all_guarded = [False] * len(steps)
         for step, memory, unguarded, spare in zip(
-            steps, memories, proven or all_guarded, self._spare_values, strict=True
+            steps, memories, proven or all_guarded, self.spare_values, strict=True
         ):
             layer, reads = step.layer, step.reads
             memory.running = unguarded  # then the guards stand aside
@@ -206,7 +206,7 @@ class Graph(Layer):
         totals = SharedTotals()
         kept = Kept(len(self.wiring.steps)) if self.keep else None
         for index, step, wanted in plan.turns:
-            run.memories[index].may_overwrite = self._spare_gradients[index] and not self.keep
+            run.memories[index].may_overwrite = self.spare_gradients[index] and not self.keep
             handed = self._step_back(step, run.memories[index], grads, wanted)
             if kept is not None:
                 kept.add(index, step.layer, handed)

@@ -16,6 +16,19 @@ from hypothesis import settings  # noqa: E402
 settings.register_profile("brickgrad", deadline=None)
 settings.load_profile("brickgrad")
 
+# WORKSPACE=1: every net that a test makes has a workspace all the time, as in training.
+if os.environ.get("WORKSPACE") == "1":
+    from brickgrad import Net
+
+    make = Net.__init__
+
+    def make_with_workspace(net, *args, **options):
+        """As ever, and then a workspace."""
+        make(net, *args, **options)
+        net.graph.memory.arrays = {}
+
+    Net.__init__ = make_with_workspace
+
 # What needs a browser runs where there is one; the last lines of a run say so.
 collect_ignore = [] if BROWSER else ["test_drawing_page.py"]
 
