@@ -44,6 +44,8 @@ class Again:
     ) -> None:
         steps = graph.wiring.steps
         self._only = Memory() if memories is None else None  # one for all steps, as none is read again
+        if self._only is not None:
+            self._only.forgets = True
         memories = memories if self._only is None else [self._only] * len(steps)
         assert memories is not None
         for memory, free in zip(memories, bare, strict=True):

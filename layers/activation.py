@@ -26,8 +26,7 @@ class Step(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return 1 where x > 0, 0 elsewhere, NaN where x is NaN."""
-        y: Array = self.branch(lambda: np.where(np.isnan(x), x, x > 0).astype(x.dtype))
-        return y.copy()
+        return self.branch(lambda: np.where(np.isnan(x), x, x > 0).astype(x.dtype)).copy()
 
     def backward(self, dy: Array) -> Array:
         """Return zeros."""
@@ -147,11 +146,12 @@ class ReLU(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return x where x > 0, else 0."""
-        self.saved = on = self.branch(lambda: np.greater(x, 0, out=self.buffer("on", x.shape, bool)))
+        if not self.memory.forgets:
+            self.saved = self.branch(lambda: np.greater(x, 0, out=self.buffer("on", x.shape, bool)))
         y = self.over(x, "y")
         if not self._frozen:
             return np.maximum(x, 0, out=y)
-        np.multiply(x, on, out=y)
+        np.multiply(x, self.saved, out=y)
         return np.add(y, 0, out=y)  # a product with 0 may be -0: make it 0, as maximum does
 
     def backward(self, dy: Array) -> Array:

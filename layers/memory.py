@@ -18,10 +18,11 @@ class Memory:
     A layer on its own has one; a graph hands the layer one for each node it stands at, so a layer used twice never
     mixes its two uses up. `arrays` is None unless a workspace is active: then it holds the buffers that are used again
     from step to step. `wanted` says which inputs need a gradient (None: all). `may_overwrite` says that nobody else
-    reads the array that the layer was handed last, the input or its output's gradient.
+    reads the array that the layer was handed last, the input or its output's gradient; `forgets`, that no backward and
+    no replay will follow, so that what serves only them need not be made.
     """
 
-    __slots__ = ("arrays", "branch", "inputs", "may_overwrite", "outputs", "running", "saved", "wanted")
+    __slots__ = ("arrays", "branch", "forgets", "inputs", "may_overwrite", "outputs", "running", "saved", "wanted")
 
     def __init__(self, wanted: tuple[bool, ...] | None = None, arrays: dict[str, Any] | None = None) -> None:
         self.saved: Any = None
@@ -29,7 +30,7 @@ class Memory:
         self.inputs: list[Spec] = []
         self.outputs: list[Spec] | None = None
         self.running = False
-        self.may_overwrite = False
+        self.may_overwrite = self.forgets = False
         self.wanted = wanted
         self.arrays = arrays
 

@@ -48,8 +48,8 @@ class MaxPooling(Windowed, Layer):
         grid = self.windows.on(self.title, x.shape)
         images = np.ascontiguousarray(padded(x, grid, -np.inf))
         y = self.buffer("y", (*x.shape[:2], *grid.out), x.dtype)
-        taken = self.branch(lambda: largest_of_windows(images, grid, y, self.buffer))
-        if self._frozen:
+        taken = self.branch(lambda: largest_of_windows(images, grid, y, self.buffer, self.memory.forgets))
+        if self._frozen and taken is not None:
             np.take(images, taken, out=y, mode="clip")
         self.saved = taken, grid, x.shape
         return y
