@@ -48,8 +48,13 @@ def read_records(folder: Path) -> dict[str, list[dict[str, Any]]]:
 def command(settings: dict[str, Any]) -> str:
     """The command line that repeats a run with any seed."""
     known = {name: value for name, value in settings.items() if name not in NOT_SHOWN and value is not None}
-    words = [f"--{name.replace('_', '-')} {value}" for name, value in known.items() if name not in ("net", "hidden")]
+    words = [f"--{name.replace('_', '-')} {_text(value)}" for name, value in known.items() if name != "net"]
     return " ".join(["python examples/train_mnist.py", f"--net {settings['net']}", *words])
+
+
+def _text(value: Any) -> str:
+    """A setting as the command line takes it."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def section(line: str, runs: list[dict[str, Any]]) -> str:

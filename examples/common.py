@@ -55,13 +55,26 @@ def whole(at_least, at_most=math.inf):
 
 def positive(text):
     """Read an argument that is a number above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    number = as_number(text)
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number above 0; got {text!r}")
     return number
+
+
+def from_zero(text):
+    """Read an argument that is a number of 0 or more."""
+    number = as_number(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of 0 or more; got {text!r}")
+    return number
+
+
+def as_number(text):
+    """Return the number that a text says; NaN where it says none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def folder_to_be(text):

@@ -232,6 +232,9 @@ def test_train_mnist_same_seed_gives_the_same_parameters_and_another_seed_others
         (["--data", __file__], "is a file"),
         (["--decay", "0"], "--decay"),
         (["--optimizer", "magic"], "--optimizer"),
+        (["--weight-decay", "-1"], "must be a number of 0 or more; got '-1'"),
+        (["--net", "mlp", "--channels", "8,16"], "Take --net resnet"),
+        (["--net", "resnet", "--dropout", "texts"], "Take --net deep-conv"),
     ],
 )
 def test_train_mnist_bad_arguments_give_one_line_and_status_2(arguments, says, capsys):
