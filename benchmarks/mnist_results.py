@@ -30,6 +30,9 @@ The same command gives the same SHA-256 where brickgrad, NumPy and its BLAS are 
 the accuracy may differ. These runs were made as the library grew: the order in which convolutions,
 losses and the shards of a batch add up has changed since, so today the last digits may be others.
 
+By the texts' recipe, with its constant learning rate, DeepConvNet swings between 98.9 and 99.4 % from the tenth epoch on,
+so what stands after the last one is chance. The texts print 99.35 % for one run. A rate that falls ends the swinging.
+
 ![The test accuracy after each epoch, for every net and seed](results.png)
 """
 
@@ -91,8 +94,7 @@ def draw(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
     figure = Figure(figsize=(9, 5), layout="constrained")
     ax = figure.subplots()
     for number, same in enumerate(runs.values()):
-        settings = same[0]["settings"]
-        label = f"{settings['net']}{', digits shifted' if settings['shifts'] else ''}, {settings['epochs']} epochs"
+        label = _label(same[0]["settings"])
         for index, run in enumerate(same):
             errors = [100 * (1 - accuracy) for accuracy in run["epochs"]["test_accuracy"]]
             ax.plot(range(1, len(errors) + 1), errors, color=f"C{number}", alpha=0.8, label=None if index else label)
@@ -103,6 +105,18 @@ def draw(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
     ax.grid(alpha=0.3)
     ax.legend()
     figure.savefig(path, dpi=110)
+
+
+def _label(settings: dict[str, Any]) -> str:
+    """What tells a command's runs from the others'."""
+    words = [settings["net"]]
+    if settings.get("channels"):
+        words[0] += f" of {_text(settings['channels'])} channels"
+    if settings.get("dropout") == "texts":
+        words.append("the texts' dropout")
+    if settings["shifts"]:
+        words.append("digits shifted")
+    return ", ".join([*words, f"{settings['epochs']} epochs"])
 
 
 def main() -> None:
