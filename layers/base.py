@@ -76,7 +76,8 @@ class Layer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if {"forward", "backward"} & vars(cls).keys():
+        guarded = hasattr(cls.forward, "is_guard") and hasattr(cls.backward, "is_guard")  # no mixin's that is new here
+        if not guarded or {"forward", "backward"} & vars(cls).keys():
             cls.sample_wise = vars(cls).get("sample_wise", False)
             cls.sums_over_shards = vars(cls).get("sums_over_shards", False)
             cls.hands_over = vars(cls).get("hands_over", ())
@@ -186,8 +187,8 @@ class Layer:
 
     def over(self, array: Array, name: str) -> Array:
         """Room for what is made of `array`, entry by entry: the array itself where a graph knows that nobody else reads
-        it again, or else a buffer."""
-        return array if self.memory.may_overwrite else self.buffer(name, array.shape, array.dtype)
+        it again, or else a buffer; always that in a subclass of a brick, which may read it after `super().forward`."""
+        return array if self.memory.may_overwrite and self.vetted else self.buffer(name, array.shape, array.dtype)
 
     def sum_over_shards(self, part: Array) -> Array:
         """The sum of an array over all shards of the batch; the array itself where the batch is in one piece."""

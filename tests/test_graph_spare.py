@@ -21,6 +21,28 @@ class ReadsItsOutput(bg.Layer):
         return dy * 2 * x
 
 
+class ReadsItsInputAgain(bg.ReLU):
+    """Of a subclass's own: the input and the gradient are read after the brick has had them."""
+
+    def forward(self, x):
+        return super().forward(x) + 0.5 * x
+
+    def backward(self, dy):
+        return super().backward(dy) + 0.5 * dy
+
+
+class Notes:
+    """A mixin that keeps what a brick gives."""
+
+    def forward(self, x):
+        self.y = super().forward(x)
+        return self.y
+
+
+class NotingAffine(Notes, bg.Affine):
+    """An Affine whose forward is a mixin's."""
+
+
 def affine(x, n_in=6, n_out=6, seed=0):
     return bg.Affine(n_in, n_out, rng=seed)(x)
 
@@ -61,6 +83,10 @@ def after_dropout_that_passes_on(x):
     return bg.ReLU()(bg.Dropout(0.0)(h)) + h
 
 
+def of_a_subclass_that_reads_on(x):
+    return affine(ReadsItsInputAgain()(affine(x)), seed=1)
+
+
 def summed_gradients(x):
     h = bg.ReLU()(affine(x))
     return affine(h, seed=1) + bg.ReLU()(affine(h, seed=2) + h)
@@ -68,7 +94,7 @@ def summed_gradients(x):
 
 GRAPHS = [
     chain, fork, after_a_saved_output, after_a_view, of_an_input, outputs_on_the_way, after_a_layer_of_someone,
-    after_dropout_that_passes_on, summed_gradients,
+    after_dropout_that_passes_on, of_a_subclass_that_reads_on, summed_gradients,
 ]  # fmt: skip
 
 
@@ -129,3 +155,12 @@ def test_graph_that_goes_once_more_in_a_workspace_gives_the_bits_of_one_that_kee
             graph.forward_again(5 * X)  # a prediction between two steps changes nothing
         found.append(run)
     assert found[0] == found[1]
+
+
+def test_graph_leaves_what_a_mixins_forward_keeps():
+    noting = NotingAffine(6, 6, rng=0)
+    x = bg.Input("x", (6,))
+    bg.Graph(x, bg.ReLU()(noting(x)), keep=False).forward(X)
+    assert noting.y.min() < 0
+    assert not noting.sample_wise
+    assert noting.hands_over == ()
