@@ -623,3 +623,18 @@ def test_a_subclass_with_a_move_of_its_own_gets_whole_parameters_unless_it_says_
     np.testing.assert_allclose(params["W"], -1 / np.sqrt(10))
     Signed(lr=1.0).update(params, grads)
     np.testing.assert_allclose(params["W"], -1 / np.sqrt(10) - 1)
+
+
+def test_optimizer_with_a_decay_of_its_own_sees_whole_parameters():
+    class ByRows(bg.SGD):
+        """A decay that depends on a parameter's shape."""
+
+        def _decay(self, param, grad):
+            return grad + self.weight_decay * param / len(param)
+
+    net = bg.Sequential(bg.Affine(4, 2, init=1.0, rng=0))
+    before = net.params["affine1.W"].copy()
+    net.grads["affine1.W"][...] = 0
+    ByRows(lr=1.0, weight_decay=1.0).update(net.trained, net.grads)
+    np.testing.assert_allclose(net.params["affine1.W"], before * 0.75)
+    assert bg.AdamW.entrywise

@@ -134,6 +134,8 @@ class AdamW(Adam):
         [[0.95]] [1.]
     """
 
+    entrywise = True
+
     def __init__(
         self,
         lr: Rate = 0.001,

@@ -36,8 +36,9 @@ class Optimizer:
 
     A subclass writes `_move(name, param, grad)`; `self.slot(name, what, param)` gives it an array of zeros, of the
     parameter's shape, that it finds again at the next step; `self.step` counts the steps from 1. One in which every
-    entry moves by itself, and alike in all parameters, may say `entrywise = True`, beside its `_move`: then that gets
-    flat blocks, of one long parameter or of all that a net has laid side by side (and no name), which is faster.
+    entry moves by itself, and alike in all parameters, may say `entrywise = True`, beside its `_move` or `_decay`:
+    then it gets flat blocks, of one long parameter or of all that a net has laid side by side (and no name), which is
+    faster.
 
     Parameters   every optimizer has these; all but lr by keyword
         lr : float >= 0, or a function of the step, such as a `Schedule`. The learning rate. `optimizer.lr` is always
@@ -59,8 +60,8 @@ class Optimizer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "_move" in vars(cls) and "entrywise" not in vars(cls):
-            cls.entrywise = False  # what holds for the base's _move need not hold for this one
+        if {"_move", "_decay"} & vars(cls).keys() and "entrywise" not in vars(cls):
+            cls.entrywise = False  # what holds for the base's need not hold for this one's
 
     def __init__(
         self,
