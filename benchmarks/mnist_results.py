@@ -30,8 +30,9 @@ The same command gives the same SHA-256 where brickgrad, NumPy and its BLAS are 
 the accuracy may differ. These runs were made as the library grew: the order in which convolutions,
 losses and the shards of a batch add up has changed since, so today the last digits may be others.
 
-By the texts' recipe, with its constant learning rate, DeepConvNet swings between 98.9 and 99.4 % from the tenth epoch on,
-so what stands after the last one is chance. The texts print 99.35 % for one run. A rate that falls ends the swinging.
+By the texts' recipe, with its constant learning rate, DeepConvNet swings between 98.9 and 99.4 % from the tenth epoch
+on, so what stands after the last one is chance. The texts print 99.35 % for one run. A rate that falls ends the
+swinging.
 
 ![The test accuracy after each epoch, for every net and seed](results.png)
 """

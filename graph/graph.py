@@ -21,7 +21,7 @@ from .node import Input, Node
 from .nonfinite import where_not_finite
 from .run import Kept, Plan, Run, SharedTotals, Sums
 from .shapes import check_shapes, infer_shapes, unsized_again_after_errors
-from .spare import spare_gradients, spare_values
+from .spare import has_own_way, spare_gradients, spare_values
 from .summary import table
 from .turns import Proven, say_where
 from .wiring import Step, wire
@@ -126,7 +126,7 @@ class Graph(Layer):
             again = self._again = Again(self, specs, proven)
             if not again.serves(inputs):
                 return None
-        return None if self._frozen else self._results(again.forward(inputs))
+        return None if self._frozen or self.keep else self._results(again.forward(inputs))
 
     def forward_and_backward(self, *inputs: Any) -> Any:
         """`forward`, and `backward()` of the one number that it gives, which is returned.
@@ -135,7 +135,7 @@ class Graph(Layer):
         """
         arrays = self.memory.arrays
         again = None if arrays is None else arrays.pop("again", None)  # not put back after an error
-        if again is not None and again.serves(inputs) and not (self.keep or self._frozen or "forward" in vars(self)):
+        if again is not None and again.serves(inputs) and not (self.keep or self._frozen or has_own_way(self)):
             result = again.forward_and_backward(inputs, self.memory.saved)
         else:
             result = self.forward(*inputs)
@@ -144,6 +144,10 @@ class Graph(Layer):
         if arrays is not None:
             arrays["again"] = again
         return result
+
+    def _overwrites(self) -> bool:
+        """Whether layers may write over what is spare: not where somebody looks at the values, now or later."""
+        return not self.keep and not any(has_own_way(step.layer) for step in self.wiring.steps)
 
     def _first_values(self, inputs: Sequence[Array]) -> list[Any]:
         """What there is before any layer ran: the inputs and the constants, each in its slot."""
@@ -163,13 +167,13 @@ class Graph(Layer):
     def _run_steps(self, memories: list[Memory], values: list[Any], proven: list[bool] | None) -> None:
         """Run every layer's forward on the values that it reads, and put those that it gives beside them."""
         steps = self.wiring.steps
-        all_guarded = [False] * len(steps)
+        all_guarded, overwrites = [False] * len(steps), self._overwrites()
         for step, memory, unguarded, spare in zip(
             steps, memories, proven or all_guarded, self.spare_values, strict=True
         ):
             layer, reads = step.layer, step.reads
             memory.running = unguarded  # then the guards stand aside
-            memory.may_overwrite = spare and not self.keep
+            memory.may_overwrite = spare and overwrites
             own, layer.memory = layer.memory, memory
             try:  # one input and one output, as most layers have, are written out: a turn costs half as much
                 result = (
@@ -205,8 +209,9 @@ class Graph(Layer):
                 grads.add(slot, dy.copy())
         totals = SharedTotals()
         kept = Kept(len(self.wiring.steps)) if self.keep else None
+        overwrites = self._overwrites()
         for index, step, wanted in plan.turns:
-            run.memories[index].may_overwrite = self.spare_gradients[index] and not self.keep
+            run.memories[index].may_overwrite = self.spare_gradients[index] and overwrites
             handed = self._step_back(step, run.memories[index], grads, wanted)
             if kept is not None:
                 kept.add(index, step.layer, handed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from brickgrad.layers import Layer
+
 from .wiring import Step, Wiring
 
 
@@ -32,3 +34,9 @@ def spare_gradients(wiring: Wiring) -> list[bool]:
         and all("dx" in reader.layer.hands_over for reader in readers.get(step.writes[0], ()))
         for step in wiring.steps
     ]
+
+
+def has_own_way(layer: Layer) -> bool:
+    """Whether somebody has put a forward or backward on it, who may keep what passes, as a profile's clock does not."""
+    own = vars(layer)
+    return any(way in own and not hasattr(own[way], "is_clock") for way in ("forward", "backward"))

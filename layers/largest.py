@@ -17,6 +17,7 @@ def largest_of_windows(images: Array, grid: Grid, y: Array, buffer: Buffer, forg
 
     First the largest of each stretch along a row, then of each stretch of those down a column, beginning at every entry
     of the images: a few passes over entries side by side take less time than one over the windows', which lie apart.
+    NaN is larger than any number.
     Where nobody asks for the places (`forgets`), they are not looked for, and None is returned.
     """
     (height, width), across = grid.size, grid.padded[1]
@@ -36,7 +37,18 @@ def largest_of_windows(images: Array, grid: Grid, y: Array, buffer: Buffer, forg
         offsets[...] = 0 if further is None else further.reshape(images.shape)[:, :, *starts]
         rows = np.add(in_image, offsets.reshape(len(images), -1), out=taken.reshape(len(images), -1))
         rows += np.arange(0, images.size, images[0].size)[:, np.newaxis]
+        if np.isnan(y).any():
+            _take_first_nan(images, grid, taken)
     return taken
+
+
+def _take_first_nan(images: Array, grid: Grid, taken: Array) -> None:
+    """Put the places of windows' NaN into `taken`: comparisons pass over them."""
+    places = np.arange(images.size).reshape(images.shape)
+    for i in reversed(range(grid.size[0])):
+        for j in reversed(range(grid.size[1])):
+            entries = images[:, :, *grid.places(i, j)]
+            np.copyto(taken, places[:, :, *grid.places(i, j)], where=np.isnan(entries))
 
 
 def _largest_along(

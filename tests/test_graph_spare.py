@@ -164,3 +164,27 @@ def test_graph_leaves_what_a_mixins_forward_keeps():
     assert noting.y.min() < 0
     assert not noting.sample_wise
     assert noting.hands_over == ()
+
+
+def test_graph_writes_over_nothing_where_somebody_looks_on():
+    x, first = bg.Input("x", (6,)), bg.Affine(6, 6, rng=0)
+    relu = bg.ReLU()
+    graph = bg.Graph(x, bg.Affine(6, 6, rng=1)(relu(first(x))), keep=False)
+    seen, given = [], X.copy()
+    forward = first.forward
+    first.forward = lambda x: seen.append(forward(x)) or seen[-1]
+    graph.forward(given)
+    assert (seen[0] < 0).any()
+    first.forward = lambda x: x
+    graph.forward(given)
+    assert (given == X).all()
+
+
+def test_graph_with_a_backward_put_on_it_calls_that_at_every_step():
+    net = bg.Sequential(bg.Affine(6, 3, rng=0))
+    backward, calls = net.graph.backward, []
+    net.graph.backward = lambda *d: calls.append(d) or backward(*d)
+    with net.workspace():
+        for _ in range(4):
+            net.loss_and_gradient(X, np.zeros(4, int))
+    assert len(calls) == 4

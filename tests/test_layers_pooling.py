@@ -61,6 +61,16 @@ def test_average_pooling_does_not_count_its_padding():
     assert dx.tolist() == [[[[1.0, 0.5, 0.5], [0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]]]
 
 
+def test_max_pooling_of_nan_sends_the_gradient_to_it_and_shows_it_when_frozen():
+    x = np.array([[[[1.0, np.nan, 0.5, np.nan], [0.0, 3.0, 2.0, 9.0]]]])
+    for pool, place in ((bg.MaxPooling(2, 4), 1), (bg.MaxPooling(1, 2, pad=((0, 0), (1, 0))), 1)):
+        y = pool.forward(x)
+        assert np.isnan(y).any()
+        with pool.frozen():
+            assert np.isnan(pool.forward(x)).tolist() == np.isnan(y).tolist()
+        assert pool.backward(np.ones_like(y)).ravel()[place] == 1
+
+
 def test_average_pooling_of_float16_sums_in_float32():
     x = np.full((1, 1, 8, 8), 30000, np.float16)
     pool = bg.AveragePooling(8)
