@@ -81,8 +81,8 @@ def read_arguments(argv):
     made.add_argument("--net", choices=DEFAULTS, default="two-layer", help="(default: two-layer)")
     made.add_argument("--hidden", type=sizes, metavar="SIZES", help="sizes of the hidden layers (default: 50; 400,100)")
     made.add_argument("--channels", type=sizes, metavar="SIZES", help="of resnet's stages (default: 24,48,96)")
-    made.add_argument("--optimizer", choices=OPTIMIZERS, help="(default: sgd; momentum; adam for convolution nets)")
-    made.add_argument("--lr", type=common.positive, help="learning rate (default: 0.1; for adam 0.001)")
+    made.add_argument("--optimizer", choices=OPTIMIZERS, help="(default: sgd; momentum; adam; nesterov for resnet)")
+    made.add_argument("--lr", type=common.positive, help="learning rate (default: 0.1; with adam 0.001)")
     made.add_argument("--schedule", choices=("constant", "cosine"), help="how lr falls over the whole run")
     made.add_argument(
         "--weight-decay", type=common.from_zero, metavar="L", help="draw weights towards 0 by L (default: 0)"
@@ -92,7 +92,7 @@ def read_arguments(argv):
         "--dropout", choices=("texts", "inverted"), help="how deep-conv's dropout scales what it keeps (default: texts)"
     )
     made.add_argument("--decay", type=common.positive, help="times this is lr after each epoch (default: 1; 0.6)")
-    made.add_argument("--epochs", type=common.whole(0), help="passes over the data (default: 20; 8)")
+    made.add_argument("--epochs", type=common.whole(0), help="passes over the data (default: 20; mlp 8, resnet 10)")
     made.add_argument("--batch-size", type=common.whole(1), default=100, help="(default: 100)")
     made.add_argument(
         "--sampling", choices=("shuffle", "replacement"), default="shuffle",

@@ -130,13 +130,6 @@ class Grid:
         """Whether an entry of the padded image may lie in several windows."""
         return any(step < size for step, size in zip(self.stride, self.size, strict=True)) or self.dilation != (1, 1)
 
-    @property
-    def tiles(self) -> bool:
-        """Whether every entry of the padded image lies in one window, and in no second."""
-        return not self.overlaps and all(
-            rows * size == length for rows, size, length in zip(self.out, self.size, self.padded, strict=True)
-        )
-
     def places(self, i: int, j: int) -> tuple[slice, slice]:
         """Where entry (i, j) of every window lies in the padded image."""
         starts = i * self.dilation[0], j * self.dilation[1]
