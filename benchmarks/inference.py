@@ -6,8 +6,8 @@ Batches of 1, 100 and 10,000. The scores must agree. Install the peers with `pip
 from __future__ import annotations
 
 import argparse
+import functools
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from peers import installed
 from report import FLOOR, OURS, Group, write
 from training import describe
+from turns import in_turn
 
 import brickgrad as bg
 
@@ -84,19 +85,20 @@ def products(net: bg.Net) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def measure(runs: dict[str, Callable[[np.ndarray], np.ndarray]], x: np.ndarray, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of a prediction, round by round in turn; each round of at least some milliseconds."""
+    """Milliseconds of a prediction, round by round in turn."""
     expected = runs[OURS](x)
+    for title, run in runs.items():
+        if title != FLOOR and not np.allclose(run(x), expected, rtol=1e-3, atol=1e-4):
+            raise SystemExit(f"the scores of {title} do not agree")
     calls = max(1, 2000 // len(x)) if len(x) < 2000 else 1
-    taken: dict[str, list[float]] = {title: [] for title in runs}
-    for number in range(rounds + 1):
-        for title, run in runs.items():
-            if number == 0 and title != FLOOR and not np.allclose(run(x), expected, rtol=1e-3, atol=1e-4):
-                raise SystemExit(f"the scores of {title} do not agree")
-            start = time.perf_counter()
-            for _ in range(calls):
-                run(x)
-            taken[title].append((time.perf_counter() - start) / calls * 1e3)
-    return {title: times[1:] for title, times in taken.items()}
+    turns = {title: functools.partial(again, run, x, calls) for title, run in runs.items()}
+    return {title: [ms / calls for ms in times] for title, times in in_turn(turns, rounds).items()}
+
+
+def again(run: Callable[[np.ndarray], np.ndarray], x: np.ndarray, calls: int) -> None:
+    """Predict so many times."""
+    for _ in range(calls):
+        run(x)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import training
 from peers import floor, installed, ours
 from peers.work import WORKS
 from report import FLOOR, OURS, Group, write
+from turns import in_turn
 
 import brickgrad as bg
 
@@ -66,13 +66,10 @@ def checks(rounds: int, threads: int) -> Group:
     x, t = x[:8, 360:424], t[:8]
     peers = installed({"PyTorch": "torch_peer"}, threads)
     runs = {title: module.checker(net, x, t) for title, module in {OURS: ours, **peers}.items()}
-    taken: dict[str, list[float]] = {title: [] for title in runs}
-    for number in range(rounds + 1):
-        for title, run in runs.items():
-            start = time.perf_counter()
-            if not run():
-                raise SystemExit(f"the gradient check of {title} did not pass")
-            taken[title] += [(time.perf_counter() - start) * 1e3] if number else []
+    for title, run in runs.items():
+        if not run():
+            raise SystemExit(f"the gradient check of {title} did not pass")
+    taken = in_turn(runs, rounds)
     return Group("check", "gradient check of an MLP 64-32-10, batch 8, every entry", "ms", taken)
 
 

@@ -8,10 +8,11 @@ matrix products, the gather of the batch and the optimizer's update alone. Insta
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import platform
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from peers import floor, installed, ours
 from peers.work import WORKS, Work, load
 from report import FLOOR, OURS, Group, write
+from turns import in_turn
 
 import brickgrad as bg
 
@@ -59,16 +61,22 @@ def measure(work: Work, libraries: dict[str, Any], rounds: int) -> Group:
     runs = {
         title: module.trainer(work, work.make() if module is ours else net, data) for title, module in libraries.items()
     }
-    runs = {title: run for title, run in runs.items() if run is not None}
-    taken: dict[str, list[float]] = {title: [] for title in runs}
-    losses = {}
-    for number in range(rounds + 1):
-        for title, run in runs.items():
-            start = time.perf_counter()
-            losses[title] = run(number * work.steps, (number + 1) * work.steps)
-            taken[title].append((time.perf_counter() - start) / work.steps * 1e3)
+    losses: dict[str, float] = {}
+    turns = {title: turn(run, work.steps, losses, title) for title, run in runs.items() if run is not None}
+    taken = {title: [ms / work.steps for ms in times] for title, times in in_turn(turns, rounds).items()}
     check(work, losses)
-    return Group(work.name, work.title, "ms a step", {title: times[1:] for title, times in taken.items()}, losses)
+    return Group(work.name, work.title, "ms a step", taken, losses)
+
+
+def turn(run: Callable[[int, int], float], steps: int, losses: dict[str, float], title: str) -> Callable[[], None]:
+    """What does so many steps more and notes the last loss."""
+    first = itertools.count(step=steps)
+
+    def go() -> None:
+        start = next(first)
+        losses[title] = run(start, start + steps)
+
+    return go
 
 
 def check(work: Work, losses: dict[str, float]) -> None:
