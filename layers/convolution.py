@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .base import Layer
-from .columns import correlate, correlate_back, correlate_kernels
+from .correlation import correlate, correlate_back, correlate_kernels
 from .initial import Init, initial_values, make_rng
 from .memory import Array
 from .precision import float_dtype

@@ -8,7 +8,7 @@ normalization does, makes its sums over all shards: they wait for each other the
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SHARD_SIZE = 25  # samples: few enough for a layer's arrays to stay near the processor, enough for its matrix products
+_SETTINGS = (bool, int, float, str, type(None))  # the types of what a replica's layer is given from the net's own
 MOST_SHARDS = 64  # of a batch, each with arrays of its own; of larger batches the shards are larger
 
 
@@ -43,6 +44,14 @@ def why_whole(graph: Graph) -> str | None:
     return None
 
 
+class Replica:
+    """A net like another, on the same parameters, with its layers and graphs in the same order."""
+
+    def __init__(self, net: Net) -> None:
+        self.net = net.replica()
+        self.parts, self.leaves = _parts(self.net), self.net.graph.leaves()
+
+
 class Shards:
     """Replicas of a net on its parameters, one for each shard of a batch.
 
@@ -53,8 +62,9 @@ class Shards:
 
     def __init__(self, net: Net, size: int) -> None:
         self.net, self.size = net, size
-        self.replicas: list[Net] = []
-        self.meet = any(leaf.sums_over_shards for leaf in net.graph.leaves())
+        self.replicas: list[Replica] = []
+        self.parts, self.leaves = _parts(net), net.graph.leaves()
+        self.meet = any(leaf.sums_over_shards for leaf in self.leaves)
 
     def loss_and_gradient(self, x: Array, t: Array) -> float:
         """The loss of the batch, a mean over its samples; its gradient goes into the net's `grad_vector`."""
@@ -68,15 +78,15 @@ class Shards:
             for number, (twin, part, weight) in enumerate(zip(replicas, parts, weights, strict=True))
         ]
         losses = self._run(tasks, all_reduce)
-        for own, other in self._pairs(replicas[0]):
+        for own, other in zip(self.parts, replicas[0].parts, strict=True):
             for name in own.kept:
                 np.copyto(getattr(own, name), getattr(other, name))
         total = self.net.grad_vector
-        np.copyto(total, replicas[0].grad_vector)
+        np.copyto(total, replicas[0].net.grad_vector)
         for twin in replicas[1:]:
-            total += twin.grad_vector
+            total += twin.net.grad_vector
         if self.net.graph.keep:
-            runs: list[Run] = [twin.graph.saved for twin in replicas]
+            runs: list[Run] = [twin.net.graph.saved for twin in replicas]
             self.net.graph.saved = _joined(runs, weights)
         return float(sum(weight * loss for weight, loss in zip(weights, losses, strict=True)))
 
@@ -87,7 +97,7 @@ class Shards:
         scores: list[Array] = []
         for first in range(0, len(parts), len(replicas)):  # as many at a time as there are replicas
             some = zip(replicas, parts[first : first + len(replicas)], strict=False)
-            scores += self._run([functools.partial(_scores, twin, x[part]) for twin, part in some])
+            scores += self._run([functools.partial(_scores, twin.net, x[part]) for twin, part in some])
         return np.concatenate(scores)
 
     def _run(self, tasks: Sequence[Callable[[], T]], all_reduce: AllReduce | None = None) -> list[T]:
@@ -103,31 +113,31 @@ class Shards:
         size = self.size if most is None else max(self.size, -(-n // most))
         return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
-    def _ready(self, number: int) -> list[Net]:
+    def _ready(self, number: int) -> list[Replica]:
         """So many replicas, whose layers are set as the net's are."""
         while len(self.replicas) < number:
-            self.replicas.append(self.net.replica())
-        for twin in self.replicas[:number]:
-            for own, other in self._pairs(twin):
-                _set_as(own, other)
+            self.replicas.append(Replica(self.net))
+        replicas, settings = self.replicas[:number], [_settings(own) for own in self.parts]
+        for twin in replicas:
+            for own, other, found in zip(self.parts, twin.parts, settings, strict=True):
+                vars(other).update(found)
+                for name in own.kept:
+                    np.copyto(getattr(other, name), getattr(own, name))
+            graph = twin.net.graph
             if self.net.graph.memory.arrays is None:
-                twin.graph.memory = Memory(wanted=(False, False))
-            elif twin.graph.memory.arrays is None:
-                twin.graph.memory = Memory(wanted=(False, False), arrays={})
-        return self.replicas[:number]
+                graph.memory = Memory(wanted=(False, False))
+            elif graph.memory.arrays is None:
+                graph.memory = Memory(wanted=(False, False), arrays={})
+        return replicas
 
     def _draw_seeds(self) -> dict[int, int]:
         """A seed for this batch from each generator that layers hold, by its identity."""
-        held = {id(value): value for leaf in self.net.graph.leaves() for value in _generators(leaf).values()}
+        held = {id(value): value for leaf in self.leaves for value in _generators(leaf).values()}
         return {key: int(generator.integers(2**63)) for key, generator in held.items()}
-
-    def _pairs(self, twin: Net) -> Iterator[tuple[Layer, Layer]]:
-        """Each layer and graph of the net, and a replica's own."""
-        return zip(_parts(self.net), _parts(twin), strict=True)
 
     def _step(
         self,
-        twin: Net,
+        twin: Replica,
         x: Array,
         t: Array,
         part: slice,
@@ -138,20 +148,20 @@ class Shards:
     ) -> float:
         """One shard's share of the loss and the gradient of the batch, drawn from generators of its own."""
         drawn = {key: np.random.default_rng([seed, number]) for key, seed in seeds.items()}
-        for own, other in zip(self.net.graph.leaves(), twin.graph.leaves(), strict=True):
+        for own, other in zip(self.leaves, twin.leaves, strict=True):
             for attribute, generator in _generators(own).items():
                 vars(other)[attribute] = drawn[id(generator)]
         share = None if all_reduce is None else Share(all_reduce, number)
         try:
-            for leaf in twin.graph.leaves():
+            for leaf in twin.leaves:
                 leaf._all_reduce = share
-            loss = twin.graph.forward(x[part], t[part])
-            twin.graph.backward(np.asarray(weight, loss.dtype))
+            loss = twin.net.graph.forward(x[part], t[part])
+            twin.net.graph.backward(np.asarray(weight, loss.dtype))
         except Exception as error:
             error.add_note(f"in the shard of samples {part.start} to {part.stop - 1} of the batch")
             raise
         finally:
-            for leaf in twin.graph.leaves():
+            for leaf in twin.leaves:
                 leaf._all_reduce = None
         return float(loss)
 
@@ -172,13 +182,9 @@ def _generators(layer: Layer) -> dict[str, np.random.Generator]:
     return {name: value for name, value in vars(layer).items() if isinstance(value, np.random.Generator)}
 
 
-def _set_as(own: Layer, other: Layer) -> None:
-    """Give a replica's layer what the net's own has now: its mode, a dropout's ratio, running statistics and so on."""
-    for name in own.kept:
-        np.copyto(getattr(other, name), getattr(own, name))
-    for name, value in vars(own).items():
-        if isinstance(value, bool | int | float | str | None) and vars(other).get(name) is not value:
-            vars(other)[name] = value
+def _settings(layer: Layer) -> dict[str, Any]:
+    """What is set on a layer: its mode, a dropout's ratio and so on."""
+    return {name: value for name, value in vars(layer).items() if isinstance(value, _SETTINGS)}
 
 
 def _joined(runs: Sequence[Run], weights: Sequence[float]) -> Run:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brickgrad as bg
-from brickgrad.layers import columns
+from brickgrad.layers import columns, correlation, rows
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(2, 3, 6, 7))
@@ -48,11 +48,18 @@ def test_convolution_gives_as_many_windows_as_fit(options, shape):
     assert y.shape == (2, 4, *shape)
 
 
+def allow(patch, n_bytes, products=rows.LARGEST_PRODUCT):
+    """Let a block of convolution take so much memory, and its products so many multiply-adds."""
+    for module in (columns, correlation, rows):
+        patch.setattr(module, "COLUMN_BYTES", n_bytes)
+    patch.setattr(rows, "LARGEST_PRODUCT", products)
+
+
 @pytest.mark.parametrize("budget", [1, 700, 5000])
 @pytest.mark.parametrize("options", [{"pad": 1}, {"stride": 2}, {"dilation": 2, "pad": 2}], ids=str)
 def test_convolution_gives_the_same_whatever_memory_columns_may_take(monkeypatch, options, budget):
     expected = convolve(IMAGES, **options)
-    monkeypatch.setattr(columns, "COLUMN_BYTES", budget)
+    allow(monkeypatch, budget)
     for one, other in zip(convolve(IMAGES, **options), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
@@ -68,8 +75,9 @@ def test_convolution_gives_the_same_whether_windows_share_their_columns(data):
     found = []
     for fewest in (1, 10**6):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(columns, "FEWEST_TO_SHARE", fewest)
-            patch.setattr(columns, "COLUMN_BYTES", data.draw(st.sampled_from([1, 2000, 1 << 20]), "budget"))
+            patch.setattr(correlation, "FEWEST_ROWS", fewest)
+            budget, products = st.sampled_from([1, 2000, 1 << 20]), st.sampled_from([1, 500, 10**6])
+            allow(patch, data.draw(budget, "budget"), data.draw(products, "products"))
             layer = bg.Convolution(
                 2 * groups, *x.shape[1:2], *size, stride=stride, pad=pad, dilation=dilation, groups=groups, rng=0,
                 dtype=np.float64,
@@ -80,21 +88,23 @@ def test_convolution_gives_the_same_whether_windows_share_their_columns(data):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)  # sums of some hundred terms in another order
 
 
-def test_columns_never_take_more_than_their_budget():
-    taken = []
+@pytest.mark.parametrize("kind", [columns.Columns, rows.Rows])
+def test_blocks_never_take_more_than_their_budget(kind):
+    taken = {}
 
     def buffer(name, shape, dtype):
         array = np.empty(shape, dtype)
-        if name == "columns":
-            taken.append(array.nbytes)
+        taken[name] = array.nbytes
         return array
 
     layer = bg.Convolution(16, 32, 3, 3, pad=1, rng=0)
     grid = layer.windows.on("Convolution", (100, 32, 28, 28))
-    x = np.zeros((100, 32, 28, 28), np.float32)
-    for _, block in columns.Columns(x, grid, 1, buffer):
-        assert len(block) == 3  # a product for each column of the kernels
-    assert max(taken) <= columns.COLUMN_BYTES
+    x, kernels = np.zeros((100, 32, 28, 28), np.float32), layer.params["W"]
+    blocks, y = kind(x, 16, grid, 1, buffer), np.empty((100, 16, 28, 28), np.float32)
+    for place, block in blocks:
+        blocks.multiply(blocks.kernels(kernels), block, y[place])
+    tail = 32 * 30 * 2 * 4  # what the last window of each row reads beyond it
+    assert max(taken.values()) <= columns.COLUMN_BYTES + tail, taken
 
 
 def test_convolution_in_groups_is_as_many_convolutions_side_by_side():

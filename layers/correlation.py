@@ -1,0 +1,88 @@
+"""The inner loops of convolution: the products of kernels and windows, forward and backward, a few images at a time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .columns import COLUMN_BYTES, Buffer, Columns, in_groups
+from .memory import Array
+from .precision import working_dtype
+from .rows import FEWEST_ROWS, Rows, high_of
+from .windows import Grid, add_up
+
+
+def lay_out(x: Array, n_out: int, grid: Grid, groups: int, buffer: Buffer) -> Rows | Columns:
+    """The images' windows as what kernels are multiplied by: `Rows` where they can share their columns, or `Columns`.
+
+    They can where they lie one beside the other; where few entries are in a column, it does not pay.
+    """
+    beside = grid.stride[1] == 1 and grid.size[1] > 1
+    tall = x.shape[1] // groups * high_of(grid)
+    kind = Rows if beside and tall >= FEWEST_ROWS else Columns
+    return kind(x, n_out, grid, groups, buffer)
+
+
+def correlate(x: Array, W: Array, b: Array | None, grid: Grid, groups: int, y: Array, buffer: Buffer) -> None:
+    """y = W ⋆ x + b: each output the sum over a window, entry by entry with the kernel. Fills `y`."""
+    columns = lay_out(x, len(W), grid, groups, buffer)
+    kernels = columns.kernels(W)
+    for place, block in columns:
+        columns.multiply(kernels, block, y[place], b)
+
+
+def correlate_kernels(x: Array, dy: Array, W: Array, grid: Grid, groups: int, buffer: Buffer) -> Array:
+    """dW: for each kernel's entry, the sum of the output's gradient times the input that the entry met."""
+    columns = lay_out(x, len(W), grid, groups, buffer)
+    sums = columns.no_sums()
+    for place, block in columns:
+        columns.multiply_back(sums, block, dy[place])
+    return columns.as_kernels(sums).astype(x.dtype, copy=False)
+
+
+def correlate_back(x: Array, dy: Array, W: Array, grid: Grid, groups: int, dx: Array, buffer: Buffer) -> Array:
+    """dW, as above, and dx: what each input's entry adds to the outputs of the windows that it lies in. Fills `dx`.
+
+    With stride 1 dx is a convolution as well: of the gradient, padded, by the kernels turned about; and dW is the sum
+    over that convolution's columns times x, so one set of columns gives both. Else every window's share is added to
+    the place that the window was copied from.
+    """
+    turned = grid.turned()
+    if turned is None:
+        add_up_shares(dy, W, grid, groups, dx, buffer)
+        return correlate_kernels(x, dy, W, grid, groups, buffer)
+    columns = lay_out(dy, x.shape[1], turned, groups, lambda name, *spec: buffer(f"back {name}", *spec))
+    kernels = columns.kernels(_about(W, groups))
+    sums = columns.no_sums()
+    for place, block in columns:
+        columns.multiply(kernels, block, dx[place])
+        columns.multiply_back(sums, block, x[place])
+    return _about(columns.as_kernels(sums), groups).astype(x.dtype, copy=False)
+
+
+def _about(W: Array, groups: int) -> Array:
+    """Kernels (FN, C / groups, h, w) turned about, changing places with their channels; twice is the kernels again."""
+    by_group = W.reshape(groups, len(W) // groups, *W.shape[1:])
+    return by_group.swapaxes(1, 2)[..., ::-1, ::-1].reshape(-1, len(W) // groups, *W.shape[2:])
+
+
+def add_up_shares(dy: Array, W: Array, grid: Grid, groups: int, dx: Array, buffer: Buffer) -> None:
+    """Fill dx with what each window gives back to the places it was copied from, a bounded part at a time."""
+    dtype = working_dtype(dy.dtype)
+    by_entry = W.reshape(groups, len(W) // groups, -1).swapaxes(1, 2).astype(dtype, copy=False)
+    row_bytes = max(dtype.itemsize * dx.shape[1] * math.prod(grid.size) * grid.out[1], 1)
+    rows = min(max(COLUMN_BYTES // row_bytes, 1), grid.out[0])
+    images = min(max(COLUMN_BYTES // (row_bytes * grid.out[0]), 1), max(len(dy), 1))
+    totals = buffer("totals", (images, dx.shape[1], *grid.padded), dtype)
+    room = buffer("shares", (images * by_entry.shape[1] * groups * rows * grid.out[1],), dtype)
+    for first in range(0, len(dy), images):
+        some = slice(first, first + images)
+        total = totals[: len(dy[some])]
+        total[...] = 0
+        for top in range(0, grid.out[0], rows):
+            d_block = in_groups(np.ascontiguousarray(dy[some, :, top : top + rows], dtype), groups)
+            shape = (len(total), *by_entry.shape[:2], d_block.shape[-1])
+            shares = np.matmul(by_entry, d_block, out=room[: math.prod(shape)].reshape(shape))
+            add_up(shares.reshape(*total.shape[:2], *grid.size, -1, grid.out[1]), grid, total, top)
+        dx[some] = total[:, :, *grid.inside]

@@ -1,0 +1,140 @@
+"""Images laid row by row, so that the columns of all windows lie in them as they are: what convolution with stride 1
+multiplies by, a few images at a time.
+
+Of an image with its padding, every row of every channel stands beside the same row of the next image, below it the same
+row of the next channel, and below all channels the next row. So the entries that a window's column meets, row by row
+and channel by channel, stand one below the other, those of the next window beside them: a matrix for each row of
+outputs, with nothing copied. The matrices of a window's other columns are the same numbers, read from a little further
+on; each is a product of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .columns import COLUMN_BYTES, Buffer, Place, evenly
+from .memory import Array
+from .precision import working_dtype
+from .windows import Grid
+
+FEWEST_ROWS = 32  # of a matrix: with fewer, its products cost more than the copies they save
+LARGEST_PRODUCT = 10**6  # multiply-adds: up to here OpenBLAS's AVX-512 kernels read their matrices where they stand
+
+
+class Rows:
+    """A batch of images laid row by row, block by block, and the products with its windows' columns.
+
+    Attributes
+        images, rows : of a block, at most; rows of outputs.
+        high : how many of a window's rows one product takes: all, or one where dilation sets them apart.
+        depth : the entries of a window that one group sees in one product.
+        left, pitch : how many zeros stand before an image in its row, and how many places it has there. The zeros
+            before the next image are those behind it.
+        starts : (row, place) where the matrix of each product begins.
+        dtype : of the products.
+    """
+
+    def __init__(self, x: Array, n_out: int, grid: Grid, groups: int, buffer: Buffer) -> None:
+        n, channels = x.shape[:2]
+        self.x, self.grid, self.groups, self.buffer = x, grid, groups, buffer
+        self.dtype = working_dtype(x.dtype)
+        self.n_out = n_out // groups
+        self.high = high_of(grid)
+        self.depth = channels // groups * self.high
+        before, after = grid.pads[1]
+        self.left = max(before, after)
+        self.pitch = max(self.left + grid.image[1], grid.out[1])
+        self.starts = [
+            (i * grid.dilation[0], self.left - before + j * grid.dilation[1])
+            for i, j in itertools.product(range(0, grid.size[0], self.high), range(grid.size[1]))
+        ]
+        bytes_of_image = channels * grid.padded[0] * self.pitch * self.dtype.itemsize
+        most = min(COLUMN_BYTES // bytes_of_image, LARGEST_PRODUCT // (self.depth * self.n_out * self.pitch))
+        self.images = evenly(n, most)
+        bytes_of_row = n_out * self.images * self.pitch * self.dtype.itemsize
+        self.rows = evenly(grid.out[0], COLUMN_BYTES // bytes_of_row)
+        long = self.images * self.pitch + self.starts[-1][1]
+        self.laid = buffer("rows", (groups, grid.padded[0], channels // groups, long), self.dtype)
+        self.laid[...] = 0
+        self.rooms: dict[str, Array] = {}
+        self.met: Array | None = None
+
+    def __iter__(self) -> Iterator[tuple[Place, list[Array]]]:
+        """Where a block of outputs lies in (N, FN, OH, OW), and the matrices (groups, rows, depth, places) it meets."""
+        for first in range(0, len(self.x), self.images):
+            some = slice(first, min(first + self.images, len(self.x)))
+            images = self.x[some]
+            down, across = self.grid.inside[0], slice(self.left, self.left + self.grid.image[1])
+            stand = self.laid[..., : len(images) * self.pitch].reshape(*self.laid.shape[:3], len(images), self.pitch)
+            stand[:, down, ..., across].transpose(3, 0, 2, 1, 4)[...] = self._in_groups(images)
+            for top in range(0, self.grid.out[0], self.rows):
+                rows = slice(top, min(top + self.rows, self.grid.out[0]))
+                yield (some, slice(None), rows), [self._matrix(start, rows, len(images)) for start in self.starts]
+
+    def _matrix(self, start: tuple[int, int], rows: slice, images: int) -> Array:
+        """For each row of outputs the matrix that a product takes, which overlaps with the next row's."""
+        laid = self.laid
+        group, row, channel, place = laid.strides
+        first = (start[0] + rows.start * self.grid.stride[0]) * row + start[1] * place
+        shape = self.groups, rows.stop - rows.start, self.depth, images * self.pitch
+        return np.ndarray(shape, laid.dtype, laid, first, (group, row * self.grid.stride[0], channel, place))
+
+    def _in_groups(self, images: Array) -> Array:
+        """Images (n, C, H, W) with their channels in groups: (n, groups, C / groups, H, W)."""
+        return images.reshape(len(images), self.groups, -1, *images.shape[2:])
+
+    def _room(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Room of this shape in a buffer as large as the first block, which is the largest, asks for."""
+        size = math.prod(shape)
+        if name not in self.rooms:
+            self.rooms[name] = self.buffer(name, (size,), self.dtype)
+        return self.rooms[name][:size].reshape(shape)
+
+    def kernels(self, W: Array) -> list[Array]:
+        """Kernels (FN, C / groups, h, w) as each product meets them: (groups, 1, FN / groups, depth)."""
+        high, wide = self.grid.size
+        W = W.astype(self.dtype, copy=False).reshape(self.groups, self.n_out, -1, high // self.high, self.high, wide)
+        return list(W.transpose(3, 5, 0, 1, 4, 2).reshape(-1, self.groups, 1, self.n_out, self.depth))
+
+    def multiply(self, kernels: Sequence[Array], block: Sequence[Array], y: Array, b: Array | None = None) -> None:
+        """Write a block's outputs into `y` (images, FN, rows, OW): the products with its matrices, added up, and b."""
+        shape = (*block[0].shape[:2], self.n_out, block[0].shape[-1])
+        sums = np.matmul(kernels[0], block[0], out=self._room("sums", shape))
+        for kernel, matrix in zip(kernels[1:], block[1:], strict=True):
+            sums += np.matmul(kernel, matrix, out=self._room("products", shape))
+        made = sums.reshape(*shape[:3], len(y), self.pitch)[..., : y.shape[3]].transpose(3, 0, 2, 1, 4)
+        if b is None:
+            self._in_groups(y)[...] = made
+        else:
+            np.add(made, b.reshape(self.groups, -1, 1, 1), out=self._in_groups(y), casting="same_kind")
+
+    def multiply_back(self, sums: Array, block: Sequence[Array], dy: Array) -> None:
+        """Add to `sums` (products, groups, depth, FN / groups) the matrices times dy (images, FN, rows, OW)."""
+        shape = (*block[0].shape[:2], len(dy), self.pitch, self.n_out)
+        room = self._room("met", shape)
+        if self.met is None or self.met.shape != shape:
+            room[:, :, :, dy.shape[3] :] = 0
+        self.met = room
+        room[:, :, :, : dy.shape[3]].transpose(2, 0, 4, 1, 3)[...] = self._in_groups(dy)
+        met = room.reshape(*shape[:2], -1, self.n_out)
+        for total, matrix in zip(sums, block, strict=True):
+            total += np.matmul(matrix, met).sum(axis=1)
+
+    def no_sums(self) -> Array:
+        """Where `multiply_back` starts: zeros."""
+        return np.zeros((len(self.starts), self.groups, self.depth, self.n_out), self.dtype)
+
+    def as_kernels(self, sums: Array) -> Array:
+        """What `multiply_back` made, as kernels (FN, C / groups, h, w)."""
+        high, wide = self.grid.size
+        each = sums.reshape(high // self.high, wide, self.groups, self.high, -1, self.n_out)
+        return each.transpose(2, 5, 4, 0, 3, 1).reshape(self.groups * self.n_out, -1, high, wide)
+
+
+def high_of(grid: Grid) -> int:
+    """How many of a window's rows stand one below the other."""
+    return grid.size[0] if grid.dilation[0] == 1 else 1
