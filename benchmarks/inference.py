@@ -92,7 +92,7 @@ def measure(runs: dict[str, Callable[[np.ndarray], np.ndarray]], x: np.ndarray, 
             raise SystemExit(f"the scores of {title} do not agree")
     calls = max(1, 2000 // len(x)) if len(x) < 2000 else 1
     turns = {title: functools.partial(again, run, x, calls) for title, run in runs.items()}
-    return {title: [ms / calls for ms in times] for title, times in in_turn(turns, rounds).items()}
+    return {title: [ms / calls for ms in times] for title, times in in_turn(turns, rounds, len(x) < 2000).items()}
 
 
 def again(run: Callable[[np.ndarray], np.ndarray], x: np.ndarray, calls: int) -> None:

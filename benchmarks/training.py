@@ -1,7 +1,8 @@
 """Training steps of brickgrad and of every peer that is installed, in turn, on the same data and weights.
 
 All start from the same weights and take the same batches; their losses must agree at the end. The floor is the step's
-matrix products, the gather of the batch and the optimizer's update alone. Install the peers with
+matrix products, the gather of the batch and the optimizer's update alone. Where brickgrad's threads are fewer than a
+batch has shards, a second row shows it with a shard for each thread. Install the peers with
 `pip install -e .[benchmarks]`.
 """
 
@@ -61,6 +62,11 @@ def measure(work: Work, libraries: dict[str, Any], rounds: int) -> Group:
     runs = {
         title: module.trainer(work, work.make() if module is ours else net, data) for title, module in libraries.items()
     }
+    size = -(-work.batch // bg.get_num_threads())
+    if net.shard_size is not None and size > net.shard_size:
+        one_each = work.make()
+        one_each.shard_size = size
+        runs[f"… shards of {size}"] = ours.trainer(work, one_each, data)
     losses: dict[str, float] = {}
     turns = {title: turn(run, work.steps, losses, title) for title, run in runs.items() if run is not None}
     taken = {title: [ms / work.steps for ms in times] for title, times in in_turn(turns, rounds).items()}

@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 
 from brickgrad.layers import blas
+from brickgrad.nets import SimpleConvNet
+from brickgrad.nets.shards import SHARD_SIZE
 from brickgrad.nets.threads import get_num_threads
 
 SIZE = 1024  # of the matrices that are multiplied
 SECONDS = 0.35  # for each thing measured
+BATCH = 100  # samples
 
 # Kernels of OpenBLAS that use AVX-512; the others leave it idle where the processor has it.
 WIDE_KERNELS = ("skylakex", "cooperlake", "sapphirerapids")
@@ -49,7 +52,7 @@ def examine() -> str:
         f"  adding 10 numbers            {measure_calls():8.2f} us a call",
         "",
     ]
-    advice = [*advise_kernels(libraries, wide, speed), *advise_threads(libraries)]
+    advice = [*advise_kernels(libraries, wide, speed), *advise_threads(libraries), *advise_shards()]
     return "\n".join([*lines, "advice", *(f"  - {line}" for line in advice or ["nothing: this is as good as it gets"])])
 
 
@@ -104,6 +107,22 @@ def advise_threads(libraries: list[dict[str, Any]] | None) -> list[str]:
     return []
 
 
+def advise_shards() -> list[str]:
+    """Whether larger shards would be faster, where there are fewer threads than a batch has shards."""
+    threads = get_num_threads()
+    size = -(-BATCH // threads)
+    if size <= SHARD_SIZE:
+        return []
+    usual, larger = measure_step(SHARD_SIZE), measure_step(size)
+    if usual < 1.1 * larger:
+        return []
+    return [
+        f"larger shards suit {threads} thread{'s' * (threads != 1)}: on a batch of {BATCH}, SimpleConvNet's gradient "
+        f"took {larger:.1f} ms with net.shard_size = {size}, and {usual:.1f} ms with {SHARD_SIZE}, as it comes. "
+        "Results then differ in their last bits from those without."
+    ]
+
+
 def measure_products() -> float:
     """Billions of float32 operations a second in a product of two square matrices."""
     a, b, c = (np.ones((SIZE, SIZE), np.float32) for _ in range(3))
@@ -114,6 +133,15 @@ def measure_copies() -> float:
     """Billions of bytes read and written a second in copying an array that fits no cache."""
     a, b = (np.ones(16 * 2**20, np.float32) for _ in range(2))
     return 2 * a.nbytes / _seconds(lambda: np.copyto(b, a)) / 1e9
+
+
+def measure_step(shard_size: int) -> float:
+    """Milliseconds of the gradient of SimpleConvNet on a batch, cut into shards of this size."""
+    net = SimpleConvNet(rng=0)
+    net.shard_size = shard_size
+    x, t = np.ones((BATCH, 1, 28, 28), np.float32), np.zeros(BATCH, int)
+    with net.workspace():
+        return _seconds(lambda: net.loss_and_gradient(x, t)) * 1e3
 
 
 def measure_calls() -> float:

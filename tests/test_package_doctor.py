@@ -64,6 +64,24 @@ def test_threads_are_advised_on(monkeypatch):
     assert doctor.advise_threads(None) == []
 
 
+@pytest.mark.parametrize(
+    ("threads", "larger", "advised"), [(1, 10.0, 100), (2, 10.0, 50), (3, 10.0, 34), (2, 19.0, None), (4, 10.0, None)]
+)
+def test_larger_shards_are_advised_where_they_were_measured_to_be_faster(monkeypatch, threads, larger, advised):
+    monkeypatch.setattr(doctor, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(doctor, "measure_step", lambda size: 20.0 if size == 25 else larger)
+    advice = doctor.advise_shards()
+    assert (
+        (advice == [])
+        if advised is None
+        else f"{larger} ms with net.shard_size = {advised}, and 20.0 ms with 25" in advice[0]
+    )
+
+
+def test_a_step_in_shards_is_measured():
+    assert 0 < doctor.measure_step(50) < 60_000
+
+
 def test_libraries_are_described(monkeypatch):
     assert doctor.describe_blas(OURS) == "openblas 0.3.1, Haswell kernels, 1 thread"
     assert "install threadpoolctl" in doctor.describe_blas(None)
