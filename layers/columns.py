@@ -40,7 +40,8 @@ class Columns:
         self.depth = channels // groups * math.prod(grid.size)
         places = COLUMN_BYTES // max(self.depth * groups * self.dtype.itemsize, 1)  # that the budget allows
         self.rows = evenly(grid.out[0], places // grid.out[1])
-        self.images = evenly(n, places // (self.rows * grid.out[1]))
+        bytes_of_kernels = n_out * self.depth * self.dtype.itemsize  # what going back makes of an image
+        self.images = evenly(n, min(places // (self.rows * grid.out[1]), COLUMN_BYTES // bytes_of_kernels))
         self.padded = buffer("padded", (self.images, channels, *grid.padded), self.dtype)
         self.padded[...] = 0
         self.rooms: dict[str, Array] = {}
@@ -83,8 +84,15 @@ class Columns:
             outputs[...] = made
 
     def multiply_back(self, sums: Array, block: Sequence[Array], dy: Array) -> None:
-        """Add to `sums` (groups, depth, FN / groups) the columns times dy (images, FN, rows, OW)."""
-        sums += np.matmul(block[0], in_groups(dy, self.groups).swapaxes(-1, -2)).sum(axis=0)
+        """Add to `sums` (groups, depth, FN / groups) the columns times dy (images, FN, rows, OW).
+
+        Each image has a product of its own, as large as the kernels: of large ones it makes a part at a time.
+        """
+        met = in_groups(dy, self.groups).swapaxes(-1, -2)
+        deep = evenly(self.depth, COLUMN_BYTES // (dy.shape[1] * self.dtype.itemsize))
+        for first in range(0, self.depth, deep):
+            some = slice(first, first + deep)
+            sums[:, some] += np.matmul(block[0][:, :, some], met).sum(axis=0)
 
     def no_sums(self) -> Array:
         """Where `multiply_back` starts: zeros."""

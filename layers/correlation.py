@@ -9,18 +9,20 @@ import numpy as np
 from .columns import COLUMN_BYTES, Buffer, Columns, in_groups
 from .memory import Array
 from .precision import working_dtype
-from .rows import FEWEST_ROWS, Rows, high_of
+from .rows import FEWEST_ROWS, MOST_ENTRIES, Rows, high_of
 from .windows import Grid, add_up
 
 
 def lay_out(x: Array, n_out: int, grid: Grid, groups: int, buffer: Buffer) -> Rows | Columns:
     """The images' windows as what kernels are multiplied by: `Rows` where they can share their columns, or `Columns`.
 
-    They can where they lie one beside the other; where few entries are in a column, it does not pay.
+    They can where they lie one beside the other. It does not pay where a window's column has few entries, nor where the
+    kernels are so many that reading them anew for each row of outputs takes longer than the products.
     """
     beside = grid.stride[1] == 1 and grid.size[1] > 1
     tall = x.shape[1] // groups * high_of(grid)
-    kind = Rows if beside and tall >= FEWEST_ROWS else Columns
+    pays = tall >= FEWEST_ROWS and tall * (n_out // groups) <= MOST_ENTRIES
+    kind = Rows if beside and pays else Columns
     return kind(x, n_out, grid, groups, buffer)
 
 

@@ -22,6 +22,7 @@ from .precision import working_dtype
 from .windows import Grid
 
 FEWEST_ROWS = 32  # of a matrix: with fewer, its products cost more than the copies they save
+MOST_ENTRIES = 1 << 14  # of the kernels of one product: with more, each row of outputs waits for them
 LARGEST_PRODUCT = 10**6  # multiply-adds: up to here OpenBLAS's AVX-512 kernels read their matrices where they stand
 
 
@@ -55,8 +56,8 @@ class Rows:
         bytes_of_image = channels * grid.padded[0] * self.pitch * self.dtype.itemsize
         most = min(COLUMN_BYTES // bytes_of_image, LARGEST_PRODUCT // (self.depth * self.n_out * self.pitch))
         self.images = evenly(n, most)
-        bytes_of_row = n_out * self.images * self.pitch * self.dtype.itemsize
-        self.rows = evenly(grid.out[0], COLUMN_BYTES // bytes_of_row)
+        made = n_out * max(self.images * self.pitch, self.depth)  # numbers, of a row of outputs, forward or back
+        self.rows = evenly(grid.out[0], COLUMN_BYTES // (made * self.dtype.itemsize))
         long = self.images * self.pitch + self.starts[-1][1]
         self.laid = buffer("rows", (groups, grid.padded[0], channels // groups, long), self.dtype)
         self.laid[...] = 0

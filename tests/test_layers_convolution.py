@@ -1,5 +1,7 @@
 """Convolution and its inner loops: values by hand, the texts' im2col, the memory that columns take, and errors."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -105,6 +107,44 @@ def test_blocks_never_take_more_than_their_budget(kind):
         blocks.multiply(blocks.kernels(kernels), block, y[place])
     tail = 32 * 30 * 2 * 4  # what the last window of each row reads beyond it
     assert max(taken.values()) <= columns.COLUMN_BYTES + tail, taken
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "image"),
+    [(64, 3, (600, 3)), (128, 3, (9, 9)), (512, 1, (7, 7))],
+    ids=["of many rows", "of many channels", "of few places"],
+)
+def test_convolution_takes_little_memory_beside_its_outputs(channels, size, image):
+    layer = bg.Convolution(channels, channels, size, size, pad="same", rng=0)
+    x = np.ones((8, channels, *image), np.float32)
+    tracemalloc.start()
+    try:
+        y = layer.forward(x)
+        forward = tracemalloc.get_traced_memory()[1] - y.nbytes
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        dx = layer.backward(y)
+        backward = tracemalloc.get_traced_memory()[1] - before - dx.nbytes
+    finally:
+        tracemalloc.stop()
+    kernels = layer.params["W"].nbytes  # backward turns them about, and adds up and turns about their gradient
+    assert forward < 4 * columns.COLUMN_BYTES
+    assert backward < 4 * columns.COLUMN_BYTES + 3 * kernels
+
+
+@pytest.mark.parametrize(
+    ("n_in", "n_out", "groups", "kind"),
+    [
+        (64, 64, 1, rows.Rows),
+        (8, 8, 1, columns.Columns),
+        (128, 128, 1, columns.Columns),
+        (128, 128, 2, rows.Rows),
+    ],
+)
+def test_convolution_copies_windows_of_few_channels_and_for_many_kernels(n_in, n_out, groups, kind):
+    grid = bg.Convolution(n_out, n_in, 3, 3, pad=1, groups=groups).windows.on("Convolution", (1, n_in, 5, 5))
+    x = np.zeros((1, n_in, 5, 5), np.float32)
+    assert type(correlation.lay_out(x, n_out, grid, groups, lambda name, *spec: np.empty(*spec))) is kind
 
 
 def test_convolution_in_groups_is_as_many_convolutions_side_by_side():
