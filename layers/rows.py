@@ -86,7 +86,8 @@ class Rows:
 
     def _in_groups(self, images: Array) -> Array:
         """Images (n, C, H, W) with their channels in groups: (n, groups, C / groups, H, W)."""
-        return images.reshape(len(images), self.groups, -1, *images.shape[2:])
+        n, channels, *sides = images.shape
+        return images.reshape(n, self.groups, channels // self.groups, *sides)
 
     def _room(self, name: str, shape: tuple[int, ...]) -> Array:
         """Room of this shape in a buffer as large as the first block, which is the largest, asks for."""

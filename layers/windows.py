@@ -140,7 +140,7 @@ class Grid:
 
     def turned(self) -> Grid | None:
         """The windows by which the gradient of the input is a convolution of the output's; None where it is none."""
-        if self.stride != (1, 1):
+        if self.stride != (1, 1) or 0 in self.image:
             return None
         reach = [(size - 1) * dilation for size, dilation in zip(self.size, self.dilation, strict=True)]
         pads = [(far - before, far - after) for far, (before, after) in zip(reach, self.pads, strict=True)]

@@ -147,6 +147,18 @@ def test_convolution_copies_windows_of_few_channels_and_for_many_kernels(n_in, n
     assert type(correlation.lay_out(x, n_out, grid, groups, lambda name, *spec: np.empty(*spec))) is kind
 
 
+@pytest.mark.parametrize("channels", [1, 32])
+@pytest.mark.parametrize("image", [(0, 4), (4, 0)])
+def test_convolution_of_images_without_an_entry_gives_its_bias(channels, image):
+    layer = bg.Convolution(2, channels, 2, 2, pad=1, rng=0)
+    layer.params["b"] = [3.0, 5.0]
+    y = layer.forward(np.ones((2, channels, *image), np.float32))
+    assert (y == np.reshape([3.0, 5.0], (2, 1, 1))).all()
+    assert layer.backward(y).shape == (2, channels, *image)
+    assert not layer.grads["W"].any()
+    assert layer.grads["b"].tolist() == [3.0 * y[:, 0].size, 5.0 * y[:, 1].size]
+
+
 def test_convolution_in_groups_is_as_many_convolutions_side_by_side():
     layer = bg.Convolution(4, 6, 3, 3, groups=2, rng=0, dtype=np.float64)
     x = RNG.normal(size=(2, 6, 5, 5))
