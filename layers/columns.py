@@ -23,6 +23,21 @@ Buffer = Callable[[str, tuple[int, ...], Any], Array]
 Place = tuple[slice, slice, slice]
 
 
+class Rooms:
+    """Room for what is made of a block, in buffers as large as the first block, which is the largest, asks for."""
+
+    def __init__(self, buffer: Buffer, dtype: np.dtype[Any]) -> None:
+        self.buffer, self.dtype = buffer, dtype
+        self.flat: dict[str, Array] = {}
+
+    def __call__(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Uninitialised room of this shape, the same for each block."""
+        size = math.prod(shape)
+        if name not in self.flat:
+            self.flat[name] = self.buffer(name, (size,), self.dtype)
+        return self.flat[name][:size].reshape(shape)
+
+
 class Columns:
     """The columns of a batch of images, block by block, and the products with them.
 
@@ -34,7 +49,7 @@ class Columns:
 
     def __init__(self, x: Array, n_out: int, grid: Grid, groups: int, buffer: Buffer) -> None:
         n, channels = x.shape[:2]
-        self.x, self.grid, self.groups, self.buffer = x, grid, groups, buffer
+        self.x, self.grid, self.groups = x, grid, groups
         self.dtype = working_dtype(x.dtype)
         self.n_out = n_out // groups
         self.depth = channels // groups * math.prod(grid.size)
@@ -44,7 +59,7 @@ class Columns:
         self.images = evenly(n, min(places // (self.rows * grid.out[1]), COLUMN_BYTES // bytes_of_kernels))
         self.padded = buffer("padded", (self.images, channels, *grid.padded), self.dtype)
         self.padded[...] = 0
-        self.rooms: dict[str, Array] = {}
+        self.room = Rooms(buffer, self.dtype)
 
     def __iter__(self) -> Iterator[tuple[Place, list[Array]]]:
         """Where a block of outputs lies in (N, FN, OH, OW), and its columns (images, groups, depth, places)."""
@@ -59,16 +74,9 @@ class Columns:
 
     def _columns(self, windows: Array) -> Array:
         """Every entry of some windows, copied."""
-        columns = self._room("columns", windows.shape)
+        columns = self.room("columns", windows.shape)
         columns[...] = windows
         return columns.reshape(len(windows), self.groups, self.depth, -1)
-
-    def _room(self, name: str, shape: tuple[int, ...]) -> Array:
-        """Room of this shape in a buffer as large as the first block, which is the largest, asks for."""
-        size = math.prod(shape)
-        if name not in self.rooms:
-            self.rooms[name] = self.buffer(name, (size,), self.dtype)
-        return self.rooms[name][:size].reshape(shape)
 
     def kernels(self, W: Array) -> list[Array]:
         """Kernels (FN, C / groups, h, w) as they meet the columns, in one product: (groups, FN / groups, depth)."""
@@ -76,7 +84,7 @@ class Columns:
 
     def multiply(self, kernels: Sequence[Array], block: Sequence[Array], y: Array, b: Array | None = None) -> None:
         """Write a block's outputs into `y` (images, FN, rows, OW): the kernels times its columns, and b."""
-        outputs = in_groups(y, self.groups)
+        outputs = in_a_row(y, self.groups)
         made = np.matmul(kernels[0], block[0], out=outputs if y.dtype == self.dtype else None)
         if b is not None:
             np.add(made, b.reshape(self.groups, -1, 1), out=outputs, casting="same_kind")
@@ -88,7 +96,7 @@ class Columns:
 
         Each image has a product of its own, as large as the kernels: of large ones it makes a part at a time.
         """
-        met = in_groups(dy, self.groups).swapaxes(-1, -2)
+        met = in_a_row(dy, self.groups).swapaxes(-1, -2)
         deep = evenly(self.depth, COLUMN_BYTES // (dy.shape[1] * self.dtype.itemsize))
         for first in range(0, self.depth, deep):
             some = slice(first, first + deep)
@@ -104,7 +112,13 @@ class Columns:
 
 
 def in_groups(images: Array, groups: int) -> Array:
-    """Images (n, C, H, W) with their channels in groups and their places in a row: (n, groups, C / groups, H · W)."""
+    """Images (n, C, H, W) with their channels in groups: (n, groups, C / groups, H, W)."""
+    n, channels, *sides = images.shape
+    return images.reshape(n, groups, channels // groups, *sides)
+
+
+def in_a_row(images: Array, groups: int) -> Array:
+    """As `in_groups`, with the places of each channel in a row: (n, groups, C / groups, H · W)."""
     n, channels, *sides = images.shape
     return images.reshape(n, groups, channels // groups, math.prod(sides))
 

@@ -6,11 +6,14 @@ import math
 
 import numpy as np
 
-from .columns import COLUMN_BYTES, Buffer, Columns, in_groups
+from .columns import COLUMN_BYTES, Buffer, Columns, in_a_row
 from .memory import Array
 from .precision import working_dtype
-from .rows import FEWEST_ROWS, MOST_ENTRIES, Rows, high_of
+from .rows import Rows, high_of
 from .windows import Grid, add_up
+
+FEWEST_ROWS = 32  # of a matrix of `Rows`: with fewer, its products cost more than the copies they save
+MOST_ENTRIES = 1 << 14  # of the kernels of one of its products: with more, each row of outputs waits for them
 
 
 def lay_out(x: Array, n_out: int, grid: Grid, groups: int, buffer: Buffer) -> Rows | Columns:
@@ -83,7 +86,7 @@ def add_up_shares(dy: Array, W: Array, grid: Grid, groups: int, dx: Array, buffe
         total = totals[: len(dy[some])]
         total[...] = 0
         for top in range(0, grid.out[0], rows):
-            d_block = in_groups(np.ascontiguousarray(dy[some, :, top : top + rows], dtype), groups)
+            d_block = in_a_row(np.ascontiguousarray(dy[some, :, top : top + rows], dtype), groups)
             shape = (len(total), *by_entry.shape[:2], d_block.shape[-1])
             shares = np.matmul(by_entry, d_block, out=room[: math.prod(shape)].reshape(shape))
             add_up(shares.reshape(*total.shape[:2], *grid.size, -1, grid.out[1]), grid, total, top)

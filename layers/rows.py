@@ -11,18 +11,15 @@ on; each is a product of its own.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .columns import COLUMN_BYTES, Buffer, Place, evenly
+from .columns import COLUMN_BYTES, Buffer, Place, Rooms, evenly, in_groups
 from .memory import Array
 from .precision import working_dtype
 from .windows import Grid
 
-FEWEST_ROWS = 32  # of a matrix: with fewer, its products cost more than the copies they save
-MOST_ENTRIES = 1 << 14  # of the kernels of one product: with more, each row of outputs waits for them
 LARGEST_PRODUCT = 10**6  # multiply-adds: up to here OpenBLAS's AVX-512 kernels read their matrices where they stand
 
 
@@ -41,7 +38,7 @@ class Rows:
 
     def __init__(self, x: Array, n_out: int, grid: Grid, groups: int, buffer: Buffer) -> None:
         n, channels = x.shape[:2]
-        self.x, self.grid, self.groups, self.buffer = x, grid, groups, buffer
+        self.x, self.grid, self.groups = x, grid, groups
         self.dtype = working_dtype(x.dtype)
         self.n_out = n_out // groups
         self.high = high_of(grid)
@@ -61,8 +58,8 @@ class Rows:
         long = self.images * self.pitch + self.starts[-1][1]
         self.laid = buffer("rows", (groups, grid.padded[0], channels // groups, long), self.dtype)
         self.laid[...] = 0
-        self.rooms: dict[str, Array] = {}
-        self.met: Array | None = None
+        self.room = Rooms(buffer, self.dtype)
+        self.met: tuple[int, ...] | None = None  # the shape of the gradient that was met last
 
     def __iter__(self) -> Iterator[tuple[Place, list[Array]]]:
         """Where a block of outputs lies in (N, FN, OH, OW), and the matrices (groups, rows, depth, places) it meets."""
@@ -71,7 +68,7 @@ class Rows:
             images = self.x[some]
             down, across = self.grid.inside[0], slice(self.left, self.left + self.grid.image[1])
             stand = self.laid[..., : len(images) * self.pitch].reshape(*self.laid.shape[:3], len(images), self.pitch)
-            stand[:, down, ..., across].transpose(3, 0, 2, 1, 4)[...] = self._in_groups(images)
+            stand[:, down, ..., across].transpose(3, 0, 2, 1, 4)[...] = in_groups(images, self.groups)
             for top in range(0, self.grid.out[0], self.rows):
                 rows = slice(top, min(top + self.rows, self.grid.out[0]))
                 yield (some, slice(None), rows), [self._matrix(start, rows, len(images)) for start in self.starts]
@@ -84,18 +81,6 @@ class Rows:
         shape = self.groups, rows.stop - rows.start, self.depth, images * self.pitch
         return np.ndarray(shape, laid.dtype, laid, first, (group, row * self.grid.stride[0], channel, place))
 
-    def _in_groups(self, images: Array) -> Array:
-        """Images (n, C, H, W) with their channels in groups: (n, groups, C / groups, H, W)."""
-        n, channels, *sides = images.shape
-        return images.reshape(n, self.groups, channels // self.groups, *sides)
-
-    def _room(self, name: str, shape: tuple[int, ...]) -> Array:
-        """Room of this shape in a buffer as large as the first block, which is the largest, asks for."""
-        size = math.prod(shape)
-        if name not in self.rooms:
-            self.rooms[name] = self.buffer(name, (size,), self.dtype)
-        return self.rooms[name][:size].reshape(shape)
-
     def kernels(self, W: Array) -> list[Array]:
         """Kernels (FN, C / groups, h, w) as each product meets them: (groups, 1, FN / groups, depth)."""
         high, wide = self.grid.size
@@ -105,23 +90,23 @@ class Rows:
     def multiply(self, kernels: Sequence[Array], block: Sequence[Array], y: Array, b: Array | None = None) -> None:
         """Write a block's outputs into `y` (images, FN, rows, OW): the products with its matrices, added up, and b."""
         shape = (*block[0].shape[:2], self.n_out, block[0].shape[-1])
-        sums = np.matmul(kernels[0], block[0], out=self._room("sums", shape))
+        sums = np.matmul(kernels[0], block[0], out=self.room("sums", shape))
         for kernel, matrix in zip(kernels[1:], block[1:], strict=True):
-            sums += np.matmul(kernel, matrix, out=self._room("products", shape))
+            sums += np.matmul(kernel, matrix, out=self.room("products", shape))
         made = sums.reshape(*shape[:3], len(y), self.pitch)[..., : y.shape[3]].transpose(3, 0, 2, 1, 4)
         if b is None:
-            self._in_groups(y)[...] = made
+            in_groups(y, self.groups)[...] = made
         else:
-            np.add(made, b.reshape(self.groups, -1, 1, 1), out=self._in_groups(y), casting="same_kind")
+            np.add(made, b.reshape(self.groups, -1, 1, 1), out=in_groups(y, self.groups), casting="same_kind")
 
     def multiply_back(self, sums: Array, block: Sequence[Array], dy: Array) -> None:
         """Add to `sums` (products, groups, depth, FN / groups) the matrices times dy (images, FN, rows, OW)."""
         shape = (*block[0].shape[:2], len(dy), self.pitch, self.n_out)
-        room = self._room("met", shape)
-        if self.met is None or self.met.shape != shape:
+        room = self.room("met", shape)
+        if self.met != shape:  # of the same shape, the places beyond a row of outputs are zero still
             room[:, :, :, dy.shape[3] :] = 0
-        self.met = room
-        room[:, :, :, : dy.shape[3]].transpose(2, 0, 4, 1, 3)[...] = self._in_groups(dy)
+        self.met = shape
+        room[:, :, :, : dy.shape[3]].transpose(2, 0, 4, 1, 3)[...] = in_groups(dy, self.groups)
         met = room.reshape(*shape[:2], -1, self.n_out)
         for total, matrix in zip(sums, block, strict=True):
             total += np.matmul(matrix, met).sum(axis=1)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SHARD_SIZE = 25  # samples: few enough for a layer's arrays to stay near the processor, enough for its matrix products
-_SETTINGS = (bool, int, float, str, type(None))  # the types of what a replica's layer is given from the net's own
 MOST_SHARDS = 64  # of a batch, each with arrays of its own; of larger batches the shards are larger
+_SETTINGS = (bool, int, float, str, type(None))  # the types of what a replica's layer is given from the net's own
 
 
 def why_whole(graph: Graph) -> str | None:
