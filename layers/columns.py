@@ -84,12 +84,12 @@ class Columns:
 
     def multiply(self, kernels: Sequence[Array], block: Sequence[Array], y: Array, b: Array | None = None) -> None:
         """Write a block's outputs into `y` (images, FN, rows, OW): the kernels times its columns, and b."""
-        outputs = in_a_row(y, self.groups)
-        made = np.matmul(kernels[0], block[0], out=outputs if y.dtype == self.dtype else None)
+        flat = y.dtype == self.dtype and y.strides[2] == y.shape[3] * y.strides[3]  # rows one behind the other
+        made = np.matmul(kernels[0], block[0], out=in_a_row(y, self.groups) if flat else None).reshape(y.shape)
         if b is not None:
-            np.add(made, b.reshape(self.groups, -1, 1), out=outputs, casting="same_kind")
-        elif made is not outputs:
-            outputs[...] = made
+            np.add(made, b[:, np.newaxis, np.newaxis], out=y, casting="same_kind")
+        elif not flat:
+            y[...] = made
 
     def multiply_back(self, sums: Array, block: Sequence[Array], dy: Array) -> None:
         """Add to `sums` (groups, depth, FN / groups) the columns times dy (images, FN, rows, OW).

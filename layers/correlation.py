@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -14,18 +16,18 @@ from .windows import Grid, add_up
 
 FEWEST_ROWS = 32  # of a matrix of `Rows`: with fewer, its products cost more than the copies they save
 MOST_ENTRIES = 1 << 14  # of the kernels of one of its products: with more, each row of outputs waits for them
+FEWEST_CHANNELS = 8  # of a group of the input: with fewer and strides, to add shares up is quicker than to convolve
 
 
 def lay_out(x: Array, n_out: int, grid: Grid, groups: int, buffer: Buffer) -> Rows | Columns:
-    """The images' windows as what kernels are multiplied by: `Rows` where they can share their columns, or `Columns`.
+    """The images' windows as what kernels are multiplied by: `Rows` where that pays, or `Columns`.
 
-    They can where they lie one beside the other. It does not pay where a window's column has few entries, nor where the
-    kernels are so many that reading them anew for each row of outputs takes longer than the products.
+    It does not pay where a window has one column, or few entries in it, nor where the kernels are so many that reading
+    them anew for each row of outputs takes longer than the products.
     """
-    beside = grid.stride[1] == 1 and grid.size[1] > 1
     tall = x.shape[1] // groups * high_of(grid)
-    pays = tall >= FEWEST_ROWS and tall * (n_out // groups) <= MOST_ENTRIES
-    kind = Rows if beside and pays else Columns
+    pays = grid.size[1] > 1 and tall >= FEWEST_ROWS and tall * (n_out // groups) <= MOST_ENTRIES
+    kind = Rows if pays else Columns
     return kind(x, n_out, grid, groups, buffer)
 
 
@@ -49,21 +51,34 @@ def correlate_kernels(x: Array, dy: Array, W: Array, grid: Grid, groups: int, bu
 def correlate_back(x: Array, dy: Array, W: Array, grid: Grid, groups: int, dx: Array, buffer: Buffer) -> Array:
     """dW, as above, and dx: what each input's entry adds to the outputs of the windows that it lies in. Fills `dx`.
 
-    With stride 1 dx is a convolution as well: of the gradient, padded, by the kernels turned about; and dW is the sum
-    over that convolution's columns times x, so one set of columns gives both. Else every window's share is added to
-    the place that the window was copied from.
+    dx is made of convolutions as well: of the gradient, padded, by the kernels turned about; and dW is the sum over
+    their columns times x, so one set of columns gives both. Where that is not so, or does not pay, every window's share
+    is added to the place that the window was copied from.
     """
-    turned = grid.turned()
-    if turned is None:
+    few = x.shape[1] // groups < FEWEST_CHANNELS and grid.stride != (1, 1)
+    convolutions = None if few else grid.turned()
+    if convolutions is None:
         add_up_shares(dy, W, grid, groups, dx, buffer)
         return correlate_kernels(x, dy, W, grid, groups, buffer)
-    columns = lay_out(dy, x.shape[1], turned, groups, lambda name, *spec: buffer(f"back {name}", *spec))
-    kernels = columns.kernels(_about(W, groups))
-    sums = columns.no_sums()
-    for place, block in columns:
-        columns.multiply(kernels, block, dx[place])
-        columns.multiply_back(sums, block, x[place])
-    return _about(columns.as_kernels(sums), groups).astype(x.dtype, copy=False)
+    dW = np.zeros(W.shape, x.dtype)  # entries that meet nothing but padding stay so
+    if grid.skips:
+        dx[...] = 0
+    for number, one in enumerate(convolutions):
+        room = functools.partial(_named, buffer, f"back {number}")
+        columns = lay_out(dy, x.shape[1], one.grid, groups, room)
+        kernels = columns.kernels(_about(W[:, :, *one.kernel], groups))
+        sums = columns.no_sums()
+        dx_there, x_there = dx[:, :, *one.places], x[:, :, *one.places]
+        for place, block in columns:
+            columns.multiply(kernels, block, dx_there[place])
+            columns.multiply_back(sums, block, x_there[place])
+        dW[:, :, *one.kernel] = _about(columns.as_kernels(sums), groups)
+    return dW
+
+
+def _named(buffer: Buffer, prefix: str, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+    """A buffer of another name."""
+    return buffer(f"{prefix} {name}", shape, dtype)
 
 
 def _about(W: Array, groups: int) -> Array:

@@ -1,17 +1,18 @@
-"""Images laid row by row, so that the columns of all windows lie in them as they are: what convolution with stride 1
-multiplies by, a few images at a time.
+"""Images laid row by row, so that the columns of all windows lie in them as they are: what convolution multiplies by,
+a few images at a time.
 
 Of an image with its padding, every row of every channel stands beside the same row of the next image, below it the same
 row of the next channel, and below all channels the next row. So the entries that a window's column meets, row by row
 and channel by channel, stand one below the other, those of the next window beside them: a matrix for each row of
 outputs, with nothing copied. The matrices of a window's other columns are the same numbers, read from a little further
-on; each is a product of its own.
+on; each is a product of its own. Where windows lie s columns apart, a row is cut into s strips, of every s-th column.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,21 @@ from .windows import Grid
 LARGEST_PRODUCT = 10**6  # multiply-adds: up to here OpenBLAS's AVX-512 kernels read their matrices where they stand
 
 
+class Strip(NamedTuple):
+    """Every s-th column of a padded image: those with the numbers phase, phase + s, …
+
+    Attributes
+        first, n : which column of the image is the first of them, and how many columns of the image there are.
+        before, behind : how many columns of zeros windows meet before and behind these.
+    """
+
+    phase: int
+    first: int
+    n: int
+    before: int
+    behind: int
+
+
 class Rows:
     """A batch of images laid row by row, block by block, and the products with its windows' columns.
 
@@ -30,7 +46,8 @@ class Rows:
         images, rows : of a block, at most; rows of outputs.
         high : how many of a window's rows one product takes: all, or one where dilation sets them apart.
         depth : the entries of a window that one group sees in one product.
-        left, pitch : how many zeros stand before an image in its row, and how many places it has there. The zeros
+        strips : of a row.
+        left, pitch : how many zeros stand before an image in a strip, and how many places it has there. The zeros
             before the next image are those behind it.
         starts : (row, place) where the matrix of each product begins.
         dtype : of the products.
@@ -43,19 +60,20 @@ class Rows:
         self.n_out = n_out // groups
         self.high = high_of(grid)
         self.depth = channels // groups * self.high
-        before, after = grid.pads[1]
-        self.left = max(before, after)
-        self.pitch = max(self.left + grid.image[1], grid.out[1])
-        self.starts = [
-            (i * grid.dilation[0], self.left - before + j * grid.dilation[1])
-            for i, j in itertools.product(range(0, grid.size[0], self.high), range(grid.size[1]))
-        ]
-        bytes_of_image = channels * grid.padded[0] * self.pitch * self.dtype.itemsize
+        self.strips = strips_of(grid)
+        self.left = max(max(strip.before, strip.behind) for strip in self.strips)
+        self.pitch = max(self.left + max(strip.n for strip in self.strips), grid.out[1])
+        width = self.pitch * len(self.strips)
+        bytes_of_image = channels * grid.padded[0] * width * self.dtype.itemsize
         most = min(COLUMN_BYTES // bytes_of_image, LARGEST_PRODUCT // (self.depth * self.n_out * self.pitch))
         self.images = evenly(n, most)
+        self.starts = [
+            (i * grid.dilation[0], self._start(j * grid.dilation[1]))
+            for i, j in itertools.product(range(0, grid.size[0], self.high), range(grid.size[1]))
+        ]
         made = n_out * max(self.images * self.pitch, self.depth)  # numbers, of a row of outputs, forward or back
         self.rows = evenly(grid.out[0], COLUMN_BYTES // (made * self.dtype.itemsize))
-        long = self.images * self.pitch + self.starts[-1][1]
+        long = self.images * width + max(place for _, place in self.starts)  # what the last window reads, and more
         self.laid = buffer("rows", (groups, grid.padded[0], channels // groups, long), self.dtype)
         self.laid[...] = 0
         self.room = Rooms(buffer, self.dtype)
@@ -65,20 +83,32 @@ class Rows:
         """Where a block of outputs lies in (N, FN, OH, OW), and the matrices (groups, rows, depth, places) it meets."""
         for first in range(0, len(self.x), self.images):
             some = slice(first, min(first + self.images, len(self.x)))
-            images = self.x[some]
-            down, across = self.grid.inside[0], slice(self.left, self.left + self.grid.image[1])
-            stand = self.laid[..., : len(images) * self.pitch].reshape(*self.laid.shape[:3], len(images), self.pitch)
-            stand[:, down, ..., across].transpose(3, 0, 2, 1, 4)[...] = in_groups(images, self.groups)
+            self._lay(in_groups(self.x[some], self.groups))
             for top in range(0, self.grid.out[0], self.rows):
                 rows = slice(top, min(top + self.rows, self.grid.out[0]))
-                yield (some, slice(None), rows), [self._matrix(start, rows, len(images)) for start in self.starts]
+                yield (some, slice(None), rows), [self._matrix(start, rows, some) for start in self.starts]
 
-    def _matrix(self, start: tuple[int, int], rows: slice, images: int) -> Array:
+    def _start(self, column: int) -> int:
+        """Where the entries that a window's column meets begin in each row."""
+        number = next(i for i, strip in enumerate(self.strips) if strip.phase == column % self.grid.stride[1])
+        first = self.left - self.strips[number].before + column // self.grid.stride[1]
+        return number * self.images * self.pitch + first
+
+    def _lay(self, images: Array) -> None:
+        """Put images (n, groups, C / groups, H, W) where they stand; between them are zeros."""
+        down, n = self.grid.inside[0], len(images)
+        for number, strip in enumerate(self.strips):
+            start = number * self.images * self.pitch
+            stand = self.laid[..., start : start + n * self.pitch].reshape(*self.laid.shape[:3], n, self.pitch)
+            places = stand[:, down, ..., self.left : self.left + strip.n]
+            places.transpose(3, 0, 2, 1, 4)[...] = images[..., strip.first :: self.grid.stride[1]]
+
+    def _matrix(self, start: tuple[int, int], rows: slice, images: slice) -> Array:
         """For each row of outputs the matrix that a product takes, which overlaps with the next row's."""
         laid = self.laid
         group, row, channel, place = laid.strides
         first = (start[0] + rows.start * self.grid.stride[0]) * row + start[1] * place
-        shape = self.groups, rows.stop - rows.start, self.depth, images * self.pitch
+        shape = self.groups, rows.stop - rows.start, self.depth, (images.stop - images.start) * self.pitch
         return np.ndarray(shape, laid.dtype, laid, first, (group, row * self.grid.stride[0], channel, place))
 
     def kernels(self, W: Array) -> list[Array]:
@@ -125,3 +155,16 @@ class Rows:
 def high_of(grid: Grid) -> int:
     """How many of a window's rows stand one below the other."""
     return grid.size[0] if grid.dilation[0] == 1 else 1
+
+
+def strips_of(grid: Grid) -> list[Strip]:
+    """The strips that windows meet."""
+    step, before = grid.stride[1], grid.pads[1][0]
+    columns = [j * grid.dilation[1] for j in range(grid.size[1])]
+    strips = []
+    for phase in sorted({column % step for column in columns}):
+        first = (phase - before) % step
+        n, zeros = len(range(first, grid.image[1], step)), (before + first) // step
+        last = max(column for column in columns if column % step == phase) // step + grid.out[1]
+        strips.append(Strip(phase, first, n, zeros, max(last - zeros - n, 0)))
+    return strips

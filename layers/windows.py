@@ -130,6 +130,11 @@ class Grid:
         """Whether an entry of the padded image may lie in several windows."""
         return any(step < size for step, size in zip(self.stride, self.size, strict=True)) or self.dilation != (1, 1)
 
+    @property
+    def skips(self) -> bool:
+        """Whether there are rows or columns that no window meets, between windows."""
+        return any(step > size for step, size in zip(self.stride, self.size, strict=True))
+
     def places(self, i: int, j: int) -> tuple[slice, slice]:
         """Where entry (i, j) of every window lies in the padded image."""
         starts = i * self.dilation[0], j * self.dilation[1]
@@ -138,15 +143,79 @@ class Grid:
             slice(starts[1], starts[1] + (self.out[1] - 1) * self.stride[1] + 1, self.stride[1]),
         )
 
-    def turned(self) -> Grid | None:
-        """The windows by which the gradient of the input is a convolution of the output's; None where it is none."""
-        if self.stride != (1, 1) or 0 in self.image:
+    def turned(self) -> list[Turned] | None:
+        """The convolutions of the output's gradient that the input's gradient is; None where it is none.
+
+        With stride 1 there is one; with stride s the kernels' every s-th entries make one convolution each, which gives
+        every s-th entry of the input, by rows and by columns.
+        """
+        down, across = (
+            _turned(size, stride, dilation, pad, image, out)
+            for size, stride, dilation, pad, image, out in zip(
+                self.size, self.stride, self.dilation, self.pads, self.image, self.out, strict=True
+            )
+        )
+        if down is None or across is None or 0 in self.image:
             return None
-        reach = [(size - 1) * dilation for size, dilation in zip(self.size, self.dilation, strict=True)]
-        pads = [(far - before, far - after) for far, (before, after) in zip(reach, self.pads, strict=True)]
-        if min(min(pad) for pad in pads) < 0:
+        return [
+            Turned(
+                Grid(
+                    (row.size, column.size), (1, 1), (row.pad, column.pad), self.dilation, self.out, (row.n, column.n)
+                ),
+                (row.kernel, column.kernel),
+                (row.places, column.places),
+            )
+            for row in down
+            for column in across
+        ]
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A convolution of an output's gradient by which some of the input's is found.
+
+    Attributes
+        grid : Grid of its windows on the output's gradient.
+        kernel : which rows and columns of the kernels it takes, to be turned about.
+        places : of which rows and columns of the input it gives the gradient.
+    """
+
+    grid: Grid
+    kernel: tuple[slice, slice]
+    places: tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A `Turned` along one direction: n places, `size` entries of a kernel, `pad` zeros before and behind."""
+
+    n: int
+    size: int
+    pad: Pair
+    kernel: slice
+    places: slice
+
+
+def _turned(size: int, stride: int, dilation: int, pad: Pair, image: int, out: int) -> list[_Line] | None:
+    """The convolutions along one direction; None where there are none: pads that are wide, strides with dilation."""
+    if stride > 1 and dilation > 1 and size > 1:
+        return None
+    lines = []
+    for phase in range(stride):
+        first = (
+            phase - pad[0]
+        ) % stride  # the first place of the input that meets the entries phase, phase + stride, …
+        n, entries = len(range(first, image, stride)), len(range(phase, size, stride))
+        if not n or not entries:
+            continue
+        reach = (entries - 1) * dilation
+        before = reach - (pad[0] + first - phase) // stride
+        behind = n + reach - before - out
+        if before < 0 or behind < 0:
             return None
-        return Grid(self.size, (1, 1), (pads[0], pads[1]), self.dilation, self.out, self.image)
+        step = slice(phase, size, stride), slice(first, image, stride)
+        lines.append(_Line(n, entries, (before, behind), *step))
+    return lines
 
 
 def windows_of(padded: Array, grid: Grid) -> Array:

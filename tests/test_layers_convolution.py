@@ -78,6 +78,7 @@ def test_convolution_gives_the_same_whether_windows_share_their_columns(data):
     for fewest in (1, 10**6):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(correlation, "FEWEST_ROWS", fewest)
+            patch.setattr(correlation, "FEWEST_CHANNELS", fewest)
             budget, products = st.sampled_from([1, 2000, 1 << 20]), st.sampled_from([1, 500, 10**6])
             allow(patch, data.draw(budget, "budget"), data.draw(products, "products"))
             layer = bg.Convolution(
@@ -88,6 +89,32 @@ def test_convolution_gives_the_same_whether_windows_share_their_columns(data):
             found.append((y, layer.backward(np.cos(np.arange(y.size)).reshape(y.shape)), layer.grads["W"]))
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)  # sums of some hundred terms in another order
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(
+    ("size", "stride", "pad", "image"),
+    [
+        ((3, 3), (2, 2), 1, (9, 8)),
+        ((3, 2), (2, 3), (1, 0), (8, 11)),  # columns between windows that none of them meets
+        ((5, 4), (3, 2), ((2, 1), (1, 2)), (11, 10)),
+        ((1, 1), (2, 2), 0, (5, 4)),
+        ((3, 3), (2, 2), 1, (5, 1)),  # the kernels' first and last columns meet nothing but padding
+    ],
+    ids=str,
+)
+def test_convolution_with_strides_goes_back_by_convolutions_as_by_shares(size, stride, pad, image, groups, monkeypatch):
+    layer = bg.Convolution(4, 2 * groups, *size, stride=stride, pad=pad, groups=groups, rng=0, dtype=np.float64)
+    x = np.random.default_rng(1).normal(size=(3, 2 * groups, *image))
+    assert layer.windows.on("x", x.shape).turned() is not None
+    found = []
+    for fewest in (1, 10**6):
+        monkeypatch.setattr(correlation, "FEWEST_ROWS", fewest)
+        monkeypatch.setattr(correlation, "FEWEST_CHANNELS", fewest)
+        dy = np.cos(np.arange(layer.forward(x).size)).reshape(layer.forward(x).shape)
+        found.append((layer.backward(dy), layer.grads["W"].copy()))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("kind", [columns.Columns, rows.Rows])
