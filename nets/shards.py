@@ -26,7 +26,14 @@ T = TypeVar("T")
 
 SHARD_SIZE = 25  # samples: few enough for a layer's arrays to stay near the processor, enough for its matrix products
 MOST_SHARDS = 64  # of a batch, each with arrays of its own; of larger batches the shards are larger
-_SETTINGS = (bool, int, float, str, type(None))  # the types of what a replica's layer is given from the net's own
+_SETTINGS = (
+    bool,
+    int,
+    float,
+    str,
+    type(None),
+    np.generic,
+)  # the types of what a replica's layer is given from the net's own
 
 
 def why_whole(graph: Graph) -> str | None:
@@ -63,6 +70,7 @@ class Shards:
     def __init__(self, net: Net, size: int) -> None:
         self.net, self.size = net, size
         self.replicas: list[Replica] = []
+        self.held: list[dict[str, Any]] = []  # what else the net's layers held when the replicas were made
         self.parts, self.leaves = _parts(net), net.graph.leaves()
         self.meet = any(leaf.sums_over_shards for leaf in self.leaves)
 
@@ -114,7 +122,10 @@ class Shards:
         return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
     def _ready(self, number: int) -> list[Replica]:
-        """So many replicas, whose layers are set as the net's are."""
+        """So many replicas, whose layers are set as the net's are; new ones where more than a setting has changed."""
+        held = [_held(leaf) for leaf in self.leaves]
+        if not _same(held, self.held):
+            self.replicas, self.held = [], held
         while len(self.replicas) < number:
             self.replicas.append(Replica(self.net))
         replicas, settings = self.replicas[:number], [_settings(own) for own in self.parts]
@@ -185,6 +196,21 @@ def _generators(layer: Layer) -> dict[str, np.random.Generator]:
 def _settings(layer: Layer) -> dict[str, Any]:
     """What is set on a layer: its mode, a dropout's ratio and so on."""
     return {name: value for name, value in vars(layer).items() if isinstance(value, _SETTINGS)}
+
+
+def _held(layer: Layer) -> dict[str, Any]:
+    """What else is put on a layer, such as a tuple, a function or an array, that replicas have copies of."""
+    apart = {"memory", "_params", "_grads", "forward", "backward", *layer.kept}  # each replica's own, or clocks
+    kinds = (*_SETTINGS, np.random.Generator)
+    return {name: value for name, value in vars(layer).items() if name not in apart and not isinstance(value, kinds)}
+
+
+def _same(some: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> bool:
+    """Whether they hold the same objects under the same names."""
+    return len(some) == len(others) and all(
+        one.keys() == other.keys() and all(one[name] is other[name] for name in one)
+        for one, other in zip(some, others, strict=True)
+    )
 
 
 def _joined(runs: Sequence[Run], weights: Sequence[float]) -> Run:

@@ -372,6 +372,46 @@ def test_what_is_changed_in_a_layer_later_reaches_the_shards():
     assert step(net)[0] != step(again)[0]
 
 
+class Applied(bg.Layer):
+    """A layer with settings of any kind: x times its factors, and a function of that."""
+
+    sample_wise = True
+
+    def __init__(self):
+        self.factor, self.pair, self.array, self.function = 1.0, (1.0,), np.ones(1, np.float32), np.positive
+
+    def forward(self, x):
+        self.saved = x
+        return self.function(x * x.dtype.type(self.factor * self.pair[0]) * self.array)
+
+    def backward(self, dy):
+        return dy
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("factor", np.float32(0)),
+        ("factor", np.array(0.0)),
+        ("pair", (0.0,)),
+        ("array", np.zeros(1, np.float32)),
+        ("function", np.zeros_like),
+    ],
+)
+def test_settings_of_any_kind_that_are_put_on_a_layer_later_reach_the_shards(name, value):
+    layer = Applied()
+    net = conv_net(layer)
+    net.shard_size = 3
+    before = step(net)[0]
+    replicas = net._shards.replicas
+    assert step(net)[0] == before
+    assert net._shards.replicas is replicas  # nothing was put anywhere
+    setattr(layer, name, value)
+    after = step(net)[0]
+    net.shard_size = 3  # new replicas
+    assert step(net)[0] == after != before
+
+
 def test_graphs_that_keep_their_values_keep_those_of_all_shards():
     net, whole = conv_net(), conv_net()
     net.shard_size, whole.shard_size = 4, None
