@@ -26,14 +26,7 @@ T = TypeVar("T")
 
 SHARD_SIZE = 25  # samples: few enough for a layer's arrays to stay near the processor, enough for its matrix products
 MOST_SHARDS = 64  # of a batch, each with arrays of its own; of larger batches the shards are larger
-_SETTINGS = (
-    bool,
-    int,
-    float,
-    str,
-    type(None),
-    np.generic,
-)  # the types of what a replica's layer is given from the net's own
+_SETTINGS = (bool, int, float, str, type(None), np.generic)  # the types of what a replica gets anew at each step
 
 
 def why_whole(graph: Graph) -> str | None:
