@@ -12,6 +12,7 @@ from .columns import COLUMN_BYTES, Buffer, Columns, in_a_row
 from .memory import Array
 from .precision import working_dtype
 from .rows import Rows, high_of
+from .turned import turned
 from .windows import Grid, add_up
 
 FEWEST_ROWS = 32  # of a matrix of `Rows`: with fewer, its products cost more than the copies they save
@@ -56,7 +57,7 @@ def correlate_back(x: Array, dy: Array, W: Array, grid: Grid, groups: int, dx: A
     is added to the place that the window was copied from.
     """
     few = x.shape[1] // groups < FEWEST_CHANNELS and grid.stride != (1, 1)
-    convolutions = None if few else grid.turned()
+    convolutions = None if few else turned(grid)
     if convolutions is None:
         add_up_shares(dy, W, grid, groups, dx, buffer)
         return correlate_kernels(x, dy, W, grid, groups, buffer)

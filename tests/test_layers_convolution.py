@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import brickgrad as bg
 from brickgrad.layers import columns, correlation, rows
+from brickgrad.layers.turned import turned
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(2, 3, 6, 7))
@@ -106,7 +107,7 @@ def test_convolution_gives_the_same_whether_windows_share_their_columns(data):
 def test_convolution_with_strides_goes_back_by_convolutions_as_by_shares(size, stride, pad, image, groups, monkeypatch):
     layer = bg.Convolution(4, 2 * groups, *size, stride=stride, pad=pad, groups=groups, rng=0, dtype=np.float64)
     x = np.random.default_rng(1).normal(size=(3, 2 * groups, *image))
-    assert layer.windows.on("x", x.shape).turned() is not None
+    assert turned(layer.windows.on("x", x.shape)) is not None
     found = []
     for fewest in (1, 10**6):
         monkeypatch.setattr(correlation, "FEWEST_ROWS", fewest)
