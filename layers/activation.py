@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .base import Layer
+from .logistic import sigmoid_of
 from .masks import passed_where
 from .memory import Array
 
@@ -75,28 +76,13 @@ class Sigmoid(Layer):
         """Return 1 / (1 + exp(-x))."""
         small = np.exp(-np.abs(x))  # never overflows
         self.saved = small
-        return _from_small(x, small, out=self.over(x, "y"))
+        return sigmoid_of(x, small, out=self.over(x, "y"))
 
     def backward(self, dy: Array) -> Array:
         """Return dx."""
         small = self.saved
         dx: Array = dy * (small / np.square(1 + small))  # y · (1 - y), with nothing lost where y is near 1
         return dx
-
-
-def sigmoid(x: Array) -> Array:
-    """1 / (1 + e⁻ˣ) through e^-|x|, which never overflows.
-
-    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
-    array([0. , 0.5, 1. ])
-    """
-    return _from_small(x, np.exp(-np.abs(x)))
-
-
-def _from_small(x: Array, small: Array, out: Array | None = None) -> Array:
-    """The sigmoid of x, given e^-|x|."""
-    y: Array = np.divide(np.maximum(small, x >= 0), 1 + small, out=out)
-    return y
 
 
 class Tanh(Layer):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import activation
+from . import logistic
 from .guard import as_array
 from .labels import check_labels, check_one_hot, is_labels, one_hot
 from .memory import Array
@@ -48,7 +48,7 @@ def sigmoid(x: Any) -> Array:
     >>> sigmoid(np.array([-1.0, 1.0, 2.0])).round(8)
     array([0.26894142, 0.73105858, 0.88079708])
     """
-    return activation.sigmoid(_floats("sigmoid", x))[()]
+    return logistic.sigmoid(_floats("sigmoid", x))[()]
 
 
 def relu(x: Any) -> Array:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .activation import sigmoid
 from .base import Layer
 from .labels import check_labels, check_one_hot, is_labels, one_hot
+from .logistic import sigmoid
 from .memory import Array
 
 

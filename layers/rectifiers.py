@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .activation import sigmoid
 from .base import Layer
 from .erf import bell, normal_cdf
+from .logistic import sigmoid
 from .memory import Array
 from .scalars import is_number
 
