@@ -1,6 +1,6 @@
 """Training steps of brickgrad and of every peer that is installed, in turn, on the same data and weights.
 
-All start from the same weights and take the same batches; their losses must agree at the end. The floor is the step's
+All start from the same weights and take the same batches; their first losses must agree. The floor is the step's
 matrix products, the gather of the batch and the optimizer's update alone. Where brickgrad's threads are fewer than a
 batch has shards, a second row shows it with a shard for each thread. Install the peers with
 `pip install -e .[benchmarks]`.
@@ -67,28 +67,31 @@ def measure(work: Work, libraries: dict[str, Any], rounds: int) -> Group:
         one_each = work.make()
         one_each.shard_size = size
         runs[f"… shards of {size}"] = ours.trainer(work, one_each, data)
-    losses: dict[str, float] = {}
-    turns = {title: turn(run, work.steps, losses, title) for title, run in runs.items() if run is not None}
+    losses: dict[str, list[float]] = {title: [] for title in runs}
+    turns = {title: turn(run, work.steps, losses[title]) for title, run in runs.items() if run is not None}
     taken = {title: [ms / work.steps for ms in times] for title, times in in_turn(turns, rounds).items()}
-    check(work, losses)
-    return Group(work.name, work.title, "ms a step", taken, losses)
+    check(work, {title: losses[title][0] for title in turns})
+    return Group(work.name, work.title, "ms a step", taken, {title: losses[title][-1] for title in turns})
 
 
-def turn(run: Callable[[int, int], float], steps: int, losses: dict[str, float], title: str) -> Callable[[], None]:
-    """What does so many steps more and notes the last loss."""
+def turn(run: Callable[[int, int], float], steps: int, losses: list[float]) -> Callable[[], None]:
+    """What does so many steps more and notes the last one's loss."""
     first = itertools.count(step=steps)
 
     def go() -> None:
         start = next(first)
-        losses[title] = run(start, start + steps)
+        losses.append(run(start, start + steps))
 
     return go
 
 
 def check(work: Work, losses: dict[str, float]) -> None:
-    """An error where the libraries did not do the same work."""
+    """An error where the libraries did not do the same work, by their losses after the first steps.
+
+    After some hundred steps those of two libraries that round differently may lie a tenth apart.
+    """
     known = {title: loss for title, loss in losses.items() if not math.isnan(loss)}
-    if not work.random and max(known.values()) > 1.05 * min(known.values()) + 1e-3:
+    if not work.random and max(known.values()) > 1.02 * min(known.values()) + 1e-3:
         raise SystemExit(f"{work.title}: the losses do not agree: {known}")
 
 
