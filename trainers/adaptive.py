@@ -111,10 +111,20 @@ class Adam(Optimizer):
 
     def _move(self, name: str, param: Array, grad: Array) -> None:
         m, v = self.slot(name, "m", param), self.slot(name, "v", param)
-        m += (1 - self.beta1) * (grad - m)
-        v += (1 - self.beta2) * (np.square(grad) - v)
         rate = self.lr * float(np.sqrt(1 - self.beta2**self.step)) / (1 - self.beta1**self.step)
-        param -= rate * m / (np.sqrt(v) + self.eps)
+        work = np.empty_like(param)  # the one new array: a block and it stay in the cache
+        np.multiply(grad, 1 - self.beta1, out=work)
+        m *= self.beta1
+        m += work
+        np.square(grad, out=work)
+        work *= 1 - self.beta2
+        v *= self.beta2
+        v += work
+        np.sqrt(v, out=work)
+        work += self.eps
+        np.divide(m, work, out=work)
+        work *= rate
+        param -= work
 
 
 class AdamW(Adam):
