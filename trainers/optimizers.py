@@ -15,7 +15,7 @@ from .schedules import Rate
 from .settings import described, require, require_above
 from .slots import SideBySide, Slots, in_parts, stretches
 
-BLOCK = 32_768  # entries moved at a time: few enough for all arrays of a step to stay in the processor's cache
+BLOCK = 131_072  # entries moved at a time: few enough for all arrays of a step to stay in a processor's larger cache
 
 
 class Clipping(TypedDict, total=False):
