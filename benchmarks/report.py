@@ -46,15 +46,16 @@ class Group:
         return found
 
     def __str__(self) -> str:
+        wide = max(16, *map(len, self.values))
         lines = [
             self.title,
-            f"{'':16} {self.unit:>12} {'middle half':>21} {'to brickgrad':>13} {'to floor':>9} {'loss':>8}",
+            f"{'':{wide}} {self.unit:>12} {'middle half':>21} {'to brickgrad':>13} {'to floor':>9} {'loss':>8}",
         ]
         for row in self.rows():
             spread = f"{row['low']:.4g} … {row['high']:.4g}"
             ratios = f"{_ratio(row['to brickgrad']):>13} {_ratio(row['to floor']):>9}"
             loss = "" if row["loss"] is None or np.isnan(row["loss"]) else f"{row['loss']:.4f}"
-            lines.append(f"{row['library']:16} {row['median']:12.4g} {spread:>21} {ratios} {loss:>8}".rstrip())
+            lines.append(f"{row['library']:{wide}} {row['median']:12.4g} {spread:>21} {ratios} {loss:>8}".rstrip())
         return "\n".join(lines)
 
 

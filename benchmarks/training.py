@@ -66,7 +66,7 @@ def measure(work: Work, libraries: dict[str, Any], rounds: int) -> Group:
     if net.shard_size is not None and size > net.shard_size:
         one_each = work.make()
         one_each.shard_size = size
-        runs[f"… shards of {size}"] = ours.trainer(work, one_each, data)
+        runs[f"{OURS}, shards of {size}"] = ours.trainer(work, one_each, data)
     losses: dict[str, list[float]] = {title: [] for title in runs}
     turns = {title: turn(run, work.steps, losses[title]) for title, run in runs.items() if run is not None}
     taken = {title: [ms / work.steps for ms in times] for title, times in in_turn(turns, rounds).items()}
