@@ -227,6 +227,13 @@ def test_optimizer_first_step_of_adam_is_the_rate_whatever_the_gradients_size():
     np.testing.assert_allclose(params["W"], [-0.1, 0.1, -0.1], rtol=1e-3)  # rtol: eps against √v of 3e-5
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.int16, np.float64])
+def test_optimizer_adam_squares_gradients_in_the_precision_of_the_parameters(kind):
+    params, adam = {"W": np.zeros(1, np.float32)}, bg.Adam()
+    adam.update(params, {"W": np.array([300], kind)})
+    np.testing.assert_allclose(adam.slots["W", "v"], 90.0, rtol=1e-6)  # 0.001 · 300²: float16 ends at 65504
+
+
 def test_optimizer_remembers_each_parameter_by_itself():
     params, optimizer = {"a": np.zeros(2), "b": np.zeros(2)}, bg.Momentum(lr=1.0, momentum=0.5)
     for _ in range(2):

@@ -113,10 +113,11 @@ class Adam(Optimizer):
         m, v = self.slot(name, "m", param), self.slot(name, "v", param)
         rate = self.lr * float(np.sqrt(1 - self.beta2**self.step)) / (1 - self.beta1**self.step)
         work = np.empty_like(param)  # the one new array: a block and it stay in the cache
-        np.multiply(grad, 1 - self.beta1, out=work)
+        wide = np.result_type(grad.dtype, work.dtype)  # a square of float16 may be too large for it
+        np.multiply(grad, 1 - self.beta1, out=work, dtype=wide, casting="same_kind")
         m *= self.beta1
         m += work
-        np.square(grad, out=work)
+        np.square(grad, out=work, dtype=wide, casting="same_kind")
         work *= 1 - self.beta2
         v *= self.beta2
         v += work
