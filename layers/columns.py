@@ -56,7 +56,9 @@ class Columns:
         places = COLUMN_BYTES // max(self.depth * groups * self.dtype.itemsize, 1)  # that the budget allows
         self.rows = evenly(grid.out[0], places // grid.out[1])
         bytes_of_kernels = n_out * self.depth * self.dtype.itemsize  # what going back makes of an image
-        self.images = evenly(n, min(places // (self.rows * grid.out[1]), COLUMN_BYTES // bytes_of_kernels))
+        bytes_of_image = channels * math.prod(grid.padded) * self.dtype.itemsize  # with strides more than its columns
+        most = COLUMN_BYTES // max(bytes_of_image, bytes_of_kernels)
+        self.images = evenly(n, min(places // (self.rows * grid.out[1]), most))
         self.padded = buffer("padded", (self.images, channels, *grid.padded), self.dtype)
         self.padded[...] = 0
         self.room = Rooms(buffer, self.dtype)

@@ -18,6 +18,7 @@ from .windows import Grid, add_up
 FEWEST_ROWS = 32  # of a matrix of `Rows`: with fewer, its products cost more than the copies they save
 MOST_ENTRIES = 1 << 14  # of the kernels of one of its products: with more, each row of outputs waits for them
 FEWEST_CHANNELS = 8  # of a group of the input: with fewer and strides, to add shares up is quicker than to convolve
+MOST_CONVOLUTIONS = 4  # going back: each keeps blocks of its own in a workspace, and of more each has few entries
 
 
 def lay_out(x: Array, n_out: int, grid: Grid, groups: int, buffer: Buffer) -> Rows | Columns:
@@ -58,7 +59,7 @@ def correlate_back(x: Array, dy: Array, W: Array, grid: Grid, groups: int, dx: A
     """
     few = x.shape[1] // groups < FEWEST_CHANNELS and grid.stride != (1, 1)
     convolutions = None if few else turned(grid)
-    if convolutions is None:
+    if convolutions is None or len(convolutions) > MOST_CONVOLUTIONS:
         add_up_shares(dy, W, grid, groups, dx, buffer)
         return correlate_kernels(x, dy, W, grid, groups, buffer)
     dW = np.zeros(W.shape, x.dtype)  # entries that meet nothing but padding stay so
@@ -94,7 +95,8 @@ def add_up_shares(dy: Array, W: Array, grid: Grid, groups: int, dx: Array, buffe
     by_entry = W.reshape(groups, len(W) // groups, -1).swapaxes(1, 2).astype(dtype, copy=False)
     row_bytes = max(dtype.itemsize * dx.shape[1] * math.prod(grid.size) * grid.out[1], 1)
     rows = min(max(COLUMN_BYTES // row_bytes, 1), grid.out[0])
-    images = min(max(COLUMN_BYTES // (row_bytes * grid.out[0]), 1), max(len(dy), 1))
+    bytes_of_image = dtype.itemsize * dx.shape[1] * math.prod(grid.padded)  # with strides more than its shares
+    images = min(max(COLUMN_BYTES // max(row_bytes * grid.out[0], bytes_of_image), 1), max(len(dy), 1))
     totals = buffer("totals", (images, dx.shape[1], *grid.padded), dtype)
     room = buffer("shares", (images * by_entry.shape[1] * groups * rows * grid.out[1],), dtype)
     for first in range(0, len(dy), images):

@@ -108,6 +108,7 @@ def test_convolution_with_strides_goes_back_by_convolutions_as_by_shares(size, s
     layer = bg.Convolution(4, 2 * groups, *size, stride=stride, pad=pad, groups=groups, rng=0, dtype=np.float64)
     x = np.random.default_rng(1).normal(size=(3, 2 * groups, *image))
     assert turned(layer.windows.on("x", x.shape)) is not None
+    monkeypatch.setattr(correlation, "MOST_CONVOLUTIONS", 25)
     found = []
     for fewest in (1, 10**6):
         monkeypatch.setattr(correlation, "FEWEST_ROWS", fewest)
@@ -116,6 +117,16 @@ def test_convolution_with_strides_goes_back_by_convolutions_as_by_shares(size, s
         found.append((layer.backward(dy), layer.grads["W"].copy()))
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("stride", [4])
+def test_convolution_with_large_strides_keeps_little_in_a_workspace(stride):
+    layer = bg.Convolution(8, 8, 4, 4, stride=stride, rng=0)
+    layer.memory.arrays = {}
+    y = layer.forward(np.ones((200, 8, 48, 48), np.float32))
+    layer.backward(y.copy())
+    kept = sum(array.nbytes for name, array in layer.memory.arrays.items() if name not in ("y", "dx"))
+    assert kept < 6 * columns.COLUMN_BYTES
 
 
 @pytest.mark.parametrize("kind", [columns.Columns, rows.Rows])
