@@ -63,8 +63,8 @@ def correlate_back(x: Array, dy: Array, W: Array, grid: Grid, groups: int, dx: A
         add_up_shares(dy, W, grid, groups, dx, buffer)
         return correlate_kernels(x, dy, W, grid, groups, buffer)
     dW = np.zeros(W.shape, x.dtype)  # entries that meet nothing but padding stay so
-    if grid.skips:
-        dx[...] = 0
+    if sum(math.prod(one.grid.out) for one in convolutions) < math.prod(grid.image):
+        dx[...] = 0  # where no window lies it stays so
     for number, one in enumerate(convolutions):
         room = functools.partial(_named, buffer, f"back {number}")
         columns = lay_out(dy, x.shape[1], one.grid, groups, room)

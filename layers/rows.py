@@ -28,7 +28,7 @@ class Strip(NamedTuple):
     """Every s-th column of a padded image: those with the numbers phase, phase + s, …
 
     Attributes
-        first, n : which column of the image is the first of them, and how many columns of the image there are.
+        first, n : which column of the image is the first of them, and how many columns of the image windows meet.
         before, behind : how many columns of zeros windows meet before and behind these.
     """
 
@@ -101,7 +101,7 @@ class Rows:
             start = number * self.images * self.pitch
             stand = self.laid[..., start : start + n * self.pitch].reshape(*self.laid.shape[:3], n, self.pitch)
             places = stand[:, down, ..., self.left : self.left + strip.n]
-            places.transpose(3, 0, 2, 1, 4)[...] = images[..., strip.first :: self.grid.stride[1]]
+            places.transpose(3, 0, 2, 1, 4)[...] = images[..., strip.first :: self.grid.stride[1]][..., : strip.n]
 
     def _matrix(self, start: tuple[int, int], rows: slice, images: slice) -> Array:
         """For each row of outputs the matrix that a product takes, which overlaps with the next row's."""
@@ -164,7 +164,8 @@ def strips_of(grid: Grid) -> list[Strip]:
     strips = []
     for phase in sorted({column % step for column in columns}):
         first = (phase - before) % step
-        n, zeros = len(range(first, grid.image[1], step)), (before + first) // step
+        zeros = (before + first) // step
         last = max(column for column in columns if column % step == phase) // step + grid.out[1]
+        n = min(len(range(first, grid.image[1], step)), max(last - zeros, 0))
         strips.append(Strip(phase, first, n, zeros, max(last - zeros - n, 0)))
     return strips

@@ -18,7 +18,8 @@ class Turned:
     Attributes
         grid : Grid of its windows on the output's gradient.
         kernel : which rows and columns of the kernels it takes, to be turned about.
-        places : of which rows and columns of the input it gives the gradient.
+        places : of which rows and columns of the input it gives the gradient; of none that no window meets behind the
+            last, for such an entry, though it were NaN, has no part in the kernels' gradient.
     """
 
     grid: Grid
@@ -68,18 +69,17 @@ def _lines(size: int, stride: int, dilation: int, pad: Pair, image: int, out: in
     if stride > 1 and dilation > 1 and size > 1:
         return None
     lines = []
-    for phase in range(
-        stride
-    ):  # the kernels' entries phase, phase + stride, … meet the input's first, first + stride, …
+    for phase in range(min(stride, size)):  # a kernel's entries phase, phase + stride, … meet the input's first, …
         first = (phase - pad[0]) % stride
         n, entries = len(range(first, image, stride)), len(range(phase, size, stride))
-        if not n or not entries:
+        if not n:
             continue
         reach = (entries - 1) * dilation
         before = reach - (pad[0] + first - phase) // stride
+        n = min(n, before + out)  # that windows meet
         behind = n + reach - before - out
         if before < 0 or behind < 0:
             return None
-        kernel, places = slice(phase, size, stride), slice(first, image, stride)
+        kernel, places = slice(phase, size, stride), slice(first, first + (n - 1) * stride + 1, stride)
         lines.append(_Line(n, entries, (before, behind), kernel, places))
     return lines

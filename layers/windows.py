@@ -130,11 +130,6 @@ class Grid:
         """Whether an entry of the padded image may lie in several windows."""
         return any(step < size for step, size in zip(self.stride, self.size, strict=True)) or self.dilation != (1, 1)
 
-    @property
-    def skips(self) -> bool:
-        """Whether there are rows or columns that no window meets, between windows."""
-        return any(step > size for step, size in zip(self.stride, self.size, strict=True))
-
     def places(self, i: int, j: int) -> tuple[slice, slice]:
         """Where entry (i, j) of every window lies in the padded image."""
         starts = i * self.dilation[0], j * self.dilation[1]

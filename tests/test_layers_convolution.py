@@ -119,7 +119,7 @@ def test_convolution_with_strides_goes_back_by_convolutions_as_by_shares(size, s
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("stride", [4])
+@pytest.mark.parametrize("stride", [4, 10**8])
 def test_convolution_with_large_strides_keeps_little_in_a_workspace(stride):
     layer = bg.Convolution(8, 8, 4, 4, stride=stride, rng=0)
     layer.memory.arrays = {}
@@ -127,6 +127,18 @@ def test_convolution_with_large_strides_keeps_little_in_a_workspace(stride):
     layer.backward(y.copy())
     kept = sum(array.nbytes for name, array in layer.memory.arrays.items() if name not in ("y", "dx"))
     assert kept < 6 * columns.COLUMN_BYTES
+
+
+@pytest.mark.parametrize("fewest", [1, 10**6], ids=["rows", "columns"])
+@pytest.mark.parametrize("wants", [True, False], ids=["with dx", "without"])
+def test_convolution_keeps_an_entry_that_no_window_meets_out_of_its_gradient(fewest, wants, monkeypatch):
+    monkeypatch.setattr(correlation, "FEWEST_ROWS", fewest)
+    layer = bg.Convolution(2, 8, 2, 2, stride=2, rng=0)
+    layer.memory.wanted = (wants,)
+    x = np.ones((2, 8, 5, 5), np.float32)
+    x[:, :, 4], x[:, :, :, 4] = np.nan, np.inf
+    layer.backward(np.ones_like(layer.forward(x)))
+    np.testing.assert_array_equal(layer.grads["W"], 8.0)  # 2 images of 2 x 2 windows
 
 
 @pytest.mark.parametrize("kind", [columns.Columns, rows.Rows])
