@@ -63,7 +63,7 @@ class Shards:
     def __init__(self, net: Net, size: int) -> None:
         self.net, self.size = net, size
         self.replicas: list[Replica] = []
-        self.held: list[dict[str, Any]] = []  # what else the net's layers held when the replicas were made
+        self.held: list[dict[str, Any]] = []  # what else the net's layers held, and how, when the replicas were made
         self.parts, self.leaves = _parts(net), net.graph.leaves()
         self.meet = any(leaf.sums_over_shards for leaf in self.leaves)
 
@@ -117,7 +117,7 @@ class Shards:
     def _ready(self, number: int) -> list[Replica]:
         """So many replicas, whose layers are set as the net's are; new ones where more than a setting has changed."""
         held = [_held(leaf) for leaf in self.leaves]
-        if not _same(held, self.held):
+        if held != self.held:
             self.replicas, self.held = [], held
         while len(self.replicas) < number:
             self.replicas.append(Replica(self.net))
@@ -192,18 +192,25 @@ def _settings(layer: Layer) -> dict[str, Any]:
 
 
 def _held(layer: Layer) -> dict[str, Any]:
-    """What else is put on a layer, such as a tuple, a function or an array, that replicas have copies of."""
+    """What else is put on a layer, such as a tuple, a function or an array, that replicas have copies of, as it is."""
     apart = {"memory", "_params", "_grads", "forward", "backward", *layer.kept}  # each replica's own, or clocks
     kinds = (*_SETTINGS, np.random.Generator)
-    return {name: value for name, value in vars(layer).items() if name not in apart and not isinstance(value, kinds)}
+    return {
+        name: (id(value), value, _content(value))
+        for name, value in vars(layer).items()
+        if name not in apart and not isinstance(value, kinds)
+    }
 
 
-def _same(some: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> bool:
-    """Whether they hold the same objects under the same names."""
-    return len(some) == len(others) and all(
-        one.keys() == other.keys() and all(one[name] is other[name] for name in one)
-        for one, other in zip(some, others, strict=True)
-    )
+def _content(value: Any) -> Any:
+    """What is to be compared to see whether an array, list or dict was changed in place; of all else the object."""
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return value.shape, value.dtype, value.tobytes()
+    if isinstance(value, list | tuple):
+        return [_content(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _content(item) for key, item in value.items()}
+    return id(value), value  # the number first: where that is another, == never gets to the object
 
 
 def _joined(runs: Sequence[Run], weights: Sequence[float]) -> Run:

@@ -412,6 +412,22 @@ def test_settings_of_any_kind_that_are_put_on_a_layer_later_reach_the_shards(nam
     assert step(net)[0] == after != before
 
 
+@pytest.mark.parametrize("held", [np.ones(1, np.float32), [1.0], {0: 1.0}], ids=["array", "list", "dict"])
+def test_settings_that_are_changed_in_place_reach_the_shards(held):
+    layer = Applied()
+    layer.pair = held
+    net = conv_net(layer)
+    net.shard_size = 3
+    before = step(net)[0]
+    replicas = net._shards.replicas
+    assert step(net)[0] == before
+    assert net._shards.replicas is replicas
+    held[0] = 0.0
+    after = step(net)[0]
+    net.shard_size = 3  # new replicas
+    assert step(net)[0] == after != before
+
+
 def test_graphs_that_keep_their_values_keep_those_of_all_shards():
     net, whole = conv_net(), conv_net()
     net.shard_size, whole.shard_size = 4, None
