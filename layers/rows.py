@@ -73,7 +73,7 @@ class Rows:
         ]
         made = n_out * max(self.images * self.pitch, self.depth)  # numbers, of a row of outputs, forward or back
         self.rows = evenly(grid.out[0], COLUMN_BYTES // (made * self.dtype.itemsize))
-        long = self.images * width + max(place for _, place in self.starts)  # what the last window reads, and more
+        long = max(place for _, place in self.starts) + self.images * self.pitch  # to where the last window reads
         self.laid = buffer("rows", (groups, grid.padded[0], channels // groups, long), self.dtype)
         self.laid[...] = 0
         self.room = Rooms(buffer, self.dtype)

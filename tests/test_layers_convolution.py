@@ -142,7 +142,8 @@ def test_convolution_keeps_an_entry_that_no_window_meets_out_of_its_gradient(few
 
 
 @pytest.mark.parametrize("kind", [columns.Columns, rows.Rows])
-def test_blocks_never_take_more_than_their_budget(kind):
+@pytest.mark.parametrize("stride", [1, 3])
+def test_blocks_never_take_more_than_their_budget(kind, stride):
     taken = {}
 
     def buffer(name, shape, dtype):
@@ -150,10 +151,10 @@ def test_blocks_never_take_more_than_their_budget(kind):
         taken[name] = array.nbytes
         return array
 
-    layer = bg.Convolution(16, 32, 3, 3, pad=1, rng=0)
+    layer = bg.Convolution(16, 32, 3, 3, stride=stride, pad=1, rng=0)
     grid = layer.windows.on("Convolution", (100, 32, 28, 28))
     x, kernels = np.zeros((100, 32, 28, 28), np.float32), layer.params["W"]
-    blocks, y = kind(x, 16, grid, 1, buffer), np.empty((100, 16, 28, 28), np.float32)
+    blocks, y = kind(x, 16, grid, 1, buffer), np.empty((100, 16, *grid.out), np.float32)
     for place, block in blocks:
         blocks.multiply(blocks.kernels(kernels), block, y[place])
     tail = 32 * 30 * 2 * 4  # what the last window of each row reads beyond it
