@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import COLUMN_BYTES, Buffer, Columns, in_a_row
+from .columns import COLUMN_BYTES, Buffer, Columns, evenly, in_a_row
 from .memory import Array
 from .precision import working_dtype
 from .rows import Rows, high_of
@@ -94,9 +94,9 @@ def add_up_shares(dy: Array, W: Array, grid: Grid, groups: int, dx: Array, buffe
     dtype = working_dtype(dy.dtype)
     by_entry = W.reshape(groups, len(W) // groups, -1).swapaxes(1, 2).astype(dtype, copy=False)
     row_bytes = max(dtype.itemsize * dx.shape[1] * math.prod(grid.size) * grid.out[1], 1)
-    rows = min(max(COLUMN_BYTES // row_bytes, 1), grid.out[0])
+    rows = evenly(grid.out[0], COLUMN_BYTES // row_bytes)
     bytes_of_image = dtype.itemsize * dx.shape[1] * math.prod(grid.padded)  # with strides more than its shares
-    images = min(max(COLUMN_BYTES // max(row_bytes * grid.out[0], bytes_of_image), 1), max(len(dy), 1))
+    images = evenly(len(dy), COLUMN_BYTES // max(row_bytes * grid.out[0], bytes_of_image))
     totals = buffer("totals", (images, dx.shape[1], *grid.padded), dtype)
     room = buffer("shares", (images * by_entry.shape[1] * groups * rows * grid.out[1],), dtype)
     for first in range(0, len(dy), images):

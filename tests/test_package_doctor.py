@@ -71,15 +71,12 @@ def test_larger_shards_are_advised_where_they_were_measured_to_be_faster(monkeyp
     monkeypatch.setattr(doctor, "get_num_threads", lambda: threads)
     monkeypatch.setattr(doctor, "measure_step", lambda size: 20.0 if size == 25 else larger)
     advice = doctor.advise_shards()
-    assert (
-        (advice == [])
-        if advised is None
-        else f"{larger} ms with net.shard_size = {advised}, and 20.0 ms with 25" in advice[0]
-    )
+    assert len(advice) == (advised is not None)
+    assert all(f"{larger} ms with net.shard_size = {advised}, and 20.0 ms with 25" in line for line in advice)
 
 
 def test_a_step_in_shards_is_measured():
-    assert 0 < doctor.measure_step(50) < 60_000
+    assert doctor.measure_step(50) > 0
 
 
 def test_libraries_are_described(monkeypatch):
