@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,30 +16,36 @@ from .windows import Grid
 def largest_of_windows(images: Array, grid: Grid, y: Array, buffer: Buffer, forgets: bool = False) -> Array | None:
     """Write each window's largest entry into `y`; return where it stands in `images` laid flat (of equals, the first).
 
-    First the largest of each stretch along a row, then of each stretch of those down a column, beginning at every entry
-    of the images: a few passes over entries side by side take less time than one over the windows', which lie apart.
-    NaN is larger than any number.
+    First the largest of each stretch along a row, then of each stretch of those down a column: a few passes over
+    entries side by side take less time than one over the windows', which lie apart. NaN is larger than any number.
     Where nobody asks for the places (`forgets`), they are not looked for, and None is returned.
     """
+    if not y.size:
+        return None if forgets else buffer("taken", y.shape, np.intp)
     (height, width), across = grid.size, grid.padded[1]
     kind = None if forgets else np.min_scalar_type((height - 1) * across + width - 1)  # a byte, most of the time
-    starts = grid.places(0, 0)
-    best, further = images.reshape(-1), None
-    if y.size:
-        best, further = _largest_along("row", best, further, width, 1, kind, buffer)
-        best, further = _largest_along("column", best, further, height, across, kind, buffer)
-        y[...] = best.reshape(images.shape)[:, :, *starts]
+    down, along = grid.places(0, 0)
+    copied = grid.stride[1] > 1 and not forgets  # then stretches begin at few entries, which are laid side by side
+    shape, columns = ((*images.shape[:3], grid.out[1]), slice(None)) if copied else (images.shape, along)
+    one, other = (buffer(name, (math.prod(shape),), images.dtype) for name in ("one", "other"))
+    row: Iterable[Array] = _shifted(images.reshape(-1), width, 1)
+    if copied:
+        row = _laid((images[..., grid.places(0, j)[1]] for j in range(width)), one, other)
+    search = _Search(kind, buffer, math.prod(shape))
+    best, further = search.largest("row", row, width, 1, one)
+    behind = None if further is None else _shifted(further, height, shape[3])
+    best, further = search.largest("column", _shifted(best, height, shape[3]), height, across, other, behind)
+    y[...] = best.reshape(shape)[:, :, down, columns]
     if kind is None:
         return None
     taken = buffer("taken", y.shape, np.intp)
-    if y.size:
-        in_image = np.arange(math.prod(images.shape[1:])).reshape(images.shape[1:])[:, *starts].reshape(-1)
-        offsets = buffer("offsets", y.shape, kind)
-        offsets[...] = 0 if further is None else further.reshape(images.shape)[:, :, *starts]
-        rows = np.add(in_image, offsets.reshape(len(images), -1), out=taken.reshape(len(images), -1))
-        rows += np.arange(0, images.size, images[0].size)[:, np.newaxis]
-        if np.isnan(y).any():
-            _take_first_nan(images, grid, taken)
+    taken[...] = 0 if further is None else further.reshape(shape)[:, :, down, columns]
+    in_image = np.arange(math.prod(images.shape[1:])).reshape(images.shape[1:])[:, down, along].reshape(-1)
+    rows = taken.reshape(len(images), -1)
+    rows += in_image
+    rows += np.arange(0, images.size, images[0].size)[:, np.newaxis]
+    if np.isnan(y).any():
+        _take_first_nan(images, grid, taken)
     return taken
 
 
@@ -51,40 +58,66 @@ def _take_first_nan(images: Array, grid: Grid, taken: Array) -> None:
             np.copyto(taken, places[:, :, *grid.places(i, j)], where=np.isnan(entries))
 
 
-def _largest_along(
-    name: str, values: Array, further: Array | None, count: int, apart: int, kind: np.dtype[Any] | None, buffer: Buffer
-) -> tuple[Array, Array | None]:
-    """The largest of each entry and those `apart`, 2 · `apart`, … behind it, `count` in all, and how far behind it is.
+def _shifted(flat: Array, count: int, apart: int) -> list[Array]:
+    """The entries that have so many `apart`, 2 · `apart`, … behind them, and then those behind: `count` arrays."""
+    n = flat.size - (count - 1) * apart
+    return [flat[k * apart : k * apart + n] for k in range(count)]
 
-    `further` says how far behind the values themselves were found; None: where they stand. The distances are of `kind`;
-    None: they are not asked for. Entries too close to the end for so many stay as they are.
+
+def _laid(arrays: Iterable[Array], one: Array, other: Array) -> Iterator[Array]:
+    """Arrays whose entries lie apart, laid side by side: the first in `one`, those behind it in `other`, by turns."""
+    for number, array in enumerate(arrays):
+        room = other if number else one
+        room.reshape(array.shape)[...] = array
+        yield room
+
+
+class _Search:
+    """For the largest of some arrays, entry by entry.
+
+    Parameters
+        kind : of the distances at which they stand; None: nobody asks for them.
+        buffer : where room for `size` entries comes from, as many as the arrays have, or more.
     """
-    if count == 1:
-        return values, further
-    some = values.size - (count - 1) * apart
-    best = buffer(f"{name} best", values.shape, values.dtype)
-    best[some:] = values[some:]
-    chosen = None if kind is None else buffer(f"{name} chosen", values.shape, kind)
-    if chosen is not None:
-        chosen[...] = 0 if further is None else further
-    here = values[:some]
-    for k in range(1, count):
-        there = slice(k * apart, k * apart + some)
-        if chosen is not None:
-            better = np.less(here, values[there], out=buffer("better", values.shape, bool)[:some])
-            if further is None and k == 1:
-                np.multiply(better.view(np.uint8), chosen.dtype.type(apart), out=chosen[:some])
-            else:
-                step = buffer("step", values.shape, chosen.dtype)[:some]
-                step[...] = 0 if further is None else further[there]
-                _replace(chosen[:some], step, k * apart, better)
-        here = np.maximum(here, values[there], out=best[:some])
-    return best, chosen
 
+    def __init__(self, kind: np.dtype[Any] | None, buffer: Buffer, size: int) -> None:
+        self.kind, self.buffer, self.size = kind, buffer, size
 
-def _replace(chosen: Array, others: Array, more: int, better: Array) -> None:
-    """Put others + more into `chosen` where `better`; writes over `others`. Differences that wrap around come back."""
-    others += others.dtype.type(more)
-    others -= chosen
-    others *= better.view(np.uint8)
-    chosen += others
+    def largest(
+        self,
+        name: str,
+        arrays: Iterable[Array],
+        count: int,
+        apart: int,
+        room: Array,
+        further: Sequence[Array] | None = None,
+    ) -> tuple[Array, Array | None]:
+        """The largest of `count` arrays, and how far behind the first one's entry each stands; both with room for more.
+
+        The arrays' entries stand `apart`; `further` says how far behind those they were found; None: where they stand.
+        The largest go into `room`; that may be the first array, for what was just written to is near the processor.
+        """
+        arrays = iter(arrays)
+        best, distance = next(arrays), None if further is None else further[0]
+        if count == 1:
+            return best, distance
+        n = best.size
+        room[n:] = 0  # whatever stood there may be no number, and then NumPy would warn
+        distances = None if self.kind is None else self.buffer(f"{name} distances", (self.size,), self.kind)
+        for k, others in enumerate(arrays, 1):
+            if distances is not None:
+                better = np.less(best, others, out=self.buffer("better", (self.size,), bool)[:n]).view(np.uint8)
+                self._farther(distance, 0 if further is None else further[k], k * apart, better, distances[:n])
+                distance = distances[:n]
+            best = np.maximum(best, others, out=room[:n])
+        return room, distances
+
+    def _farther(self, own: Array | None, theirs: Any, more: int, better: Array, out: Array) -> None:
+        """Write into `out`: where `better` theirs + more, else own, which None says is 0."""
+        if own is None:
+            np.multiply(better, out.dtype.type(more), out=out)
+            return
+        step = np.add(theirs, out.dtype.type(more), out=self.buffer("step", (self.size,), out.dtype)[: len(out)])
+        step -= own  # differences that wrap around come back
+        step *= better
+        np.add(own, step, out=out)
