@@ -6,7 +6,7 @@ import numpy as np
 
 from .base import Layer
 from .logistic import sigmoid_of
-from .masks import passed_where
+from .masks import passed_where, positive_part
 from .memory import Array
 
 
@@ -136,7 +136,7 @@ class ReLU(Layer):
             self.saved = self.branch(lambda: np.greater(x, 0, out=self.buffer("on", x.shape, bool)))
         y = self.over(x, "y")
         if not self._frozen:
-            return np.maximum(x, 0, out=y)
+            return positive_part(x, y)
         np.multiply(x, self.saved, out=y)
         return np.add(y, 0, out=y)  # a product with 0 may be -0: make it 0, as maximum does
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .copying import copy_rows
 from .memory import Array
 from .precision import working_dtype
 from .windows import Grid, windows_of
@@ -68,7 +69,7 @@ class Columns:
         for first in range(0, len(self.x), self.images):
             some = slice(first, min(first + self.images, len(self.x)))
             padded = self.padded[: some.stop - first]
-            padded[:, :, *self.grid.inside] = self.x[some]
+            copy_rows(self.x[some], padded[:, :, *self.grid.inside])
             windows = windows_of(padded, self.grid)
             for top in range(0, self.grid.out[0], self.rows):
                 rows = slice(top, min(top + self.rows, self.grid.out[0]))
@@ -77,7 +78,7 @@ class Columns:
     def _columns(self, windows: Array) -> Array:
         """Every entry of some windows, copied."""
         columns = self.room("columns", windows.shape)
-        columns[...] = windows
+        copy_rows(windows, columns)
         return columns.reshape(len(windows), self.groups, self.depth, -1)
 
     def kernels(self, W: Array) -> list[Array]:

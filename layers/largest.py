@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .columns import Buffer
+from .copying import copy_rows
 from .memory import Array
 from .windows import Grid
 
@@ -35,11 +36,16 @@ def largest_of_windows(images: Array, grid: Grid, y: Array, buffer: Buffer, forg
     best, further = search.largest("row", row, width, 1, one)
     behind = None if further is None else _shifted(further, height, shape[3])
     best, further = search.largest("column", _shifted(best, height, shape[3]), height, across, other, behind)
-    y[...] = best.reshape(shape)[:, :, down, columns]
+    copy_rows(best.reshape(shape)[:, :, down, columns], y)
     if kind is None:
         return None
     taken = buffer("taken", y.shape, np.intp)
-    taken[...] = 0 if further is None else further.reshape(shape)[:, :, down, columns]
+    if further is None:
+        taken[...] = 0
+    else:
+        offsets = buffer("offsets", y.shape, kind)
+        copy_rows(further.reshape(shape)[:, :, down, columns], offsets)
+        taken[...] = offsets
     in_image = np.arange(math.prod(images.shape[1:])).reshape(images.shape[1:])[:, down, along].reshape(-1)
     rows = taken.reshape(len(images), -1)
     rows += in_image

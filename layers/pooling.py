@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .base import Layer
+from .copying import copy_rows
 from .largest import largest_of_windows
 from .memory import Array
 from .precision import working_dtype
@@ -164,7 +165,7 @@ def padded(x: Array, grid: Grid, value: float) -> Array:
     if grid.padded == grid.image:
         return x
     images = np.full((*x.shape[:2], *grid.padded), value, x.dtype)
-    images[:, :, *grid.inside] = x
+    copy_rows(x, images[:, :, *grid.inside])
     return images
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .columns import COLUMN_BYTES, Buffer, Place, Rooms, evenly, in_groups
+from .copying import copy_rows
 from .memory import Array
 from .precision import working_dtype
 from .windows import Grid
@@ -100,8 +101,8 @@ class Rows:
         for number, strip in enumerate(self.strips):
             start = number * self.images * self.pitch
             stand = self.laid[..., start : start + n * self.pitch].reshape(*self.laid.shape[:3], n, self.pitch)
-            places = stand[:, down, ..., self.left : self.left + strip.n]
-            places.transpose(3, 0, 2, 1, 4)[...] = images[..., strip.first :: self.grid.stride[1]][..., : strip.n]
+            places = stand[:, down, ..., self.left : self.left + strip.n].transpose(3, 0, 2, 1, 4)
+            copy_rows(images[..., strip.first :: self.grid.stride[1]][..., : strip.n], places)
 
     def _matrix(self, start: tuple[int, int], rows: slice, images: slice) -> Array:
         """For each row of outputs the matrix that a product takes, which overlaps with the next row's."""
@@ -123,11 +124,10 @@ class Rows:
         sums = np.matmul(kernels[0], block[0], out=self.room("sums", shape))
         for kernel, matrix in zip(kernels[1:], block[1:], strict=True):
             sums += np.matmul(kernel, matrix, out=self.room("products", shape))
-        made = sums.reshape(*shape[:3], len(y), self.pitch)[..., : y.shape[3]].transpose(3, 0, 2, 1, 4)
-        if b is None:
-            in_groups(y, self.groups)[...] = made
-        else:
-            np.add(made, b.reshape(self.groups, -1, 1, 1), out=in_groups(y, self.groups), casting="same_kind")
+        if b is not None:
+            sums += b.reshape(self.groups, 1, -1, 1)
+        made = sums.reshape(*shape[:3], len(y), self.pitch)[..., : y.shape[3]]
+        copy_rows(made.transpose(3, 0, 2, 1, 4), in_groups(y, self.groups))
 
     def multiply_back(self, sums: Array, block: Sequence[Array], dy: Array) -> None:
         """Add to `sums` (products, groups, depth, FN / groups) the matrices times dy (images, FN, rows, OW)."""
