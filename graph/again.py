@@ -121,15 +121,15 @@ class Again:
                 only.saved = only.branch = None
         return values
 
-    def forward_and_backward(self, inputs: Sequence[Any], run: Run) -> Any:
-        """Every layer's forward, and from a gradient of 1 its backward; returns the output. `run` is the last run."""
+    def forward_and_backward(self, inputs: Sequence[Any], run: Run, weight: float) -> Any:
+        """Every layer's forward, and from a gradient of `weight` its backward; returns the output. `run`: the last."""
         slot, one = self._end
         run.overwritten = True
         result = self.forward(inputs)[slot]
         run.overwritten = False
         grads, totals = Sums(len(self._first)), SharedTotals()
         sums = grads.sums
-        sums[slot] = one.copy()
+        sums[slot] = np.full_like(one, weight)
         for step, layer, memory, backward, writes, wanted, spare, wanted_reads in self._backs:
             dy = sums[writes[0]]
             if len(writes) == 1 and dy is not None:

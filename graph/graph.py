@@ -128,18 +128,18 @@ class Graph(Layer):
                 return None
         return None if self._frozen or self.keep else self._results(again.forward(inputs))
 
-    def forward_and_backward(self, *inputs: Any) -> Any:
-        """`forward`, and `backward()` of the one number that it gives, which is returned.
+    def forward_and_backward(self, *inputs: Any, weight: float = 1.0) -> Any:
+        """`forward`, and `backward(weight)` of the one number that it gives, which is returned.
 
         In a workspace all but the first of such runs on inputs of one kind are quicker than the two calls.
         """
         arrays = self.memory.arrays
         again = None if arrays is None else arrays.pop("again", None)  # not put back after an error
         if again is not None and again.serves(inputs) and not (self.keep or self._frozen or has_own_way(self)):
-            result = again.forward_and_backward(inputs, self.memory.saved)
+            result = again.forward_and_backward(inputs, self.memory.saved, weight)
         else:
             result = self.forward(*inputs)
-            self.backward()
+            self.backward(*(() if weight == 1.0 else (weight,)))
             again = once_more(self, inputs)
         if arrays is not None:
             arrays["again"] = again

@@ -452,7 +452,7 @@ class Net:
         if self._shard_size is not None and batch_size > self._shard_size:
             self._laid_out()
             self._shards = self._shards or Shards(self, self._shard_size)
-            graphs += [twin.net.graph for twin in self._shards._ready(-(-batch_size // self._shard_size))]
+            graphs += [twin.net.graph for twin in self._shards.ready_for(batch_size)]
         with timed(self.title, graphs) as profile:
             yield profile
 

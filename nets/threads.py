@@ -7,6 +7,7 @@ import functools
 import operator
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Condition, Semaphore
@@ -157,6 +158,60 @@ def run_all(tasks: Sequence[Callable[[], T]], all_reduce: AllReduce | None = Non
         for error in sorted(failed, key=lambda error: isinstance(error, AbandonedError)):
             raise error
         return [future.result() for future in futures]
+
+
+def share_out(count: int, workers: Sequence[Callable[[int], T]]) -> list[T]:
+    """Let workers, several at once, take the numbers from 0 to count - 1 in turn, each the next that is left.
+
+    Returns what they give, in the numbers' order; or raises the error of the lowest number that had one. After an error
+    no more numbers are taken.
+
+    >>> share_out(5, [lambda number: number * number] * 2)
+    [0, 1, 4, 9, 16]
+    """
+    left = deque(range(count))
+    results: dict[int, T] = {}
+    errors: dict[int, Exception] = {}
+
+    def work(worker: Callable[[int], T]) -> None:
+        while not errors:
+            try:
+                number = left.popleft()
+            except IndexError:
+                return
+            try:
+                results[number] = worker(number)
+            except Exception as error:
+                errors[number] = error
+
+    run_all([functools.partial(work, worker) for worker in workers])
+    if errors:
+        raise errors[min(errors)]
+    return [results[number] for number in range(count)]
+
+
+class InOrder:
+    """What tasks that run at once do one after another, in the order of their numbers, until somebody gives up."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._next = 0
+        self._given_up = False
+
+    def do(self, number: int, act: Callable[[], None]) -> None:
+        """Wait until all before `number` have acted, and act; not at all where somebody has given up."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._next == number or self._given_up)
+            if not self._given_up:
+                act()
+                self._next += 1
+                self._changed.notify_all()
+
+    def give_up(self) -> None:
+        """From here on nobody acts or waits any more."""
+        with self._changed:
+            self._given_up = True
+            self._changed.notify_all()
 
 
 @contextlib.contextmanager

@@ -195,6 +195,16 @@ def test_a_frozen_run_of_another_size_in_between_leaves_nothing_for_the_next_ste
     np.testing.assert_array_equal(net.grad_vector, other.grad_vector)
 
 
+def test_a_weight_goes_back_as_the_gradient_of_the_loss_does():
+    net, other = make(plain), make(plain)
+    with net.graph.workspace():
+        for x, t in zip(X, T, strict=True):
+            loss = net.graph.forward_and_backward(x, t, weight=0.3)
+            assert loss == other.graph.forward(x, t)
+            other.graph.backward(0.3)
+            assert net.grad_vector.tobytes() == other.grad_vector.tobytes()
+
+
 def test_a_graph_that_does_not_end_in_one_number_says_what_backward_needs():
     x = bg.Input("x")
     graph = bg.Graph(x, bg.Tanh()(x))

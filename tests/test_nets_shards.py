@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -15,7 +16,7 @@ from layer_table import LAYERS, Case
 import brickgrad as bg
 from brickgrad.layers import blas
 from brickgrad.nets import threads
-from brickgrad.nets.shards import why_whole
+from brickgrad.nets.shards import Replica, why_whole
 
 RNG = np.random.default_rng(0)
 X = RNG.random((11, 1, 8, 8), dtype=np.float32)
@@ -525,3 +526,106 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=env)
     assert re.fullmatch(r"7\n", done.stdout), done.stderr
+
+
+# Who runs what --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [((), 2), ((Twice(),), 11), ((bg.BatchNormalization(36),), 11)],
+    ids=["bricks", "a layer of a user's", "a layer that waits for other shards"],
+)
+def test_each_thread_has_a_replica_or_where_that_is_needed_each_shard(more, expected):
+    bg.set_num_threads(2)
+    net = conv_net(*more)
+    net.shard_size = 1
+    step(net)
+    assert len(net._shards.replicas) == expected
+    net.graph.keep = True
+    step(net)
+    assert len(net._shards.replicas) == 11
+
+
+def test_a_workspace_has_arrays_for_the_sizes_of_the_shards_of_one_batch():
+    bg.set_num_threads(1)
+    net = conv_net()
+    net.shard_size = 4
+    with net.workspace():
+        step(net)
+        (replica,) = net._shards.replicas
+        assert set(replica.memories) == {3, 4}
+        memory = replica.memories[4]
+        step(net, X[:8], T[:8])
+        assert replica.memories == {4: memory}
+
+
+def test_of_several_bad_shards_the_first_is_named():
+    bg.set_num_threads(4)
+    net = conv_net()
+    net.shard_size = 2
+    for _ in range(20):
+        with pytest.raises(ValueError, match="labels") as caught:
+            net.loss_and_gradient(X, np.where(np.arange(11) > 3, 7, T))
+        assert caught.value.__notes__[-1] == "in the shard of samples 4 to 5 of the batch"
+
+
+def test_shards_that_run_on_after_an_interrupt_leave_the_gradient_alone(monkeypatch):
+    bg.set_num_threads(2)
+    net = conv_net()
+    net.shard_size = 6
+    loss, grad = step(net)
+    held, run = threading.Event(), Replica.loss_and_gradient
+
+    def late(self, *arguments):
+        assert held.wait(20)
+        return run(self, *arguments)
+
+    def interrupted(futures):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Replica, "loss_and_gradient", late)
+    with monkeypatch.context() as patch:
+        patch.setattr(threads, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            net.loss_and_gradient(2 * X, T)
+    pool = threads._State.pool
+    held.set()
+    pool.shutdown(wait=True)
+    assert net.grad_vector.tobytes() == grad.tobytes()
+    bg.set_num_threads(2)
+    again, grad_again = step(net)
+    assert again == loss
+    assert grad_again.tobytes() == grad.tobytes()
+
+
+def test_numbers_are_shared_out_and_come_back_in_their_order():
+    taken = [], []
+
+    def worker(mine):
+        def take(number):
+            mine.append(number)
+            time.sleep(0.001 * (number % 3))
+            return number * number
+
+        return take
+
+    bg.set_num_threads(2)
+    assert threads.share_out(20, [worker(mine) for mine in taken]) == [number * number for number in range(20)]
+    assert sorted(taken[0] + taken[1]) == list(range(20))
+    assert all(mine == sorted(mine) for mine in taken)
+
+
+def test_what_is_done_in_order_is_done_in_order_until_somebody_gives_up():
+    done, in_order = [], threads.InOrder()
+    others = [threading.Thread(target=in_order.do, args=(n, lambda n=n: done.append(n))) for n in (3, 2, 1, 5)]
+    for other in others:
+        other.start()
+    in_order.do(0, lambda: done.append(0))
+    for other in others[:3]:
+        other.join(20)
+    assert done == [0, 1, 2, 3]
+    in_order.give_up()
+    others[3].join(20)
+    in_order.do(4, lambda: done.append(4))
+    assert done == [0, 1, 2, 3]
