@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from .columns import COLUMN_BYTES, Buffer, Columns, evenly, in_a_row
+from .layout import high_of
 from .memory import Array
 from .precision import working_dtype
-from .rows import Rows, high_of
+from .rows import Rows
 from .turned import turned
 from .windows import Grid, add_up
 

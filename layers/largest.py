@@ -46,10 +46,10 @@ def largest_of_windows(images: Array, grid: Grid, y: Array, buffer: Buffer, forg
         offsets = buffer("offsets", y.shape, kind)
         copy_rows(further.reshape(shape)[:, :, down, columns], offsets)
         taken[...] = offsets
-    in_image = np.arange(math.prod(images.shape[1:])).reshape(images.shape[1:])[:, down, along].reshape(-1)
-    rows = taken.reshape(len(images), -1)
-    rows += in_image
-    rows += np.arange(0, images.size, images[0].size)[:, np.newaxis]
+    _, channels, height, width = images.shape
+    in_channel = np.arange(height)[down, np.newaxis] * width + np.arange(width)[along]
+    taken += np.arange(channels)[:, np.newaxis, np.newaxis] * (height * width) + in_channel
+    taken += np.arange(0, images.size, images[0].size).reshape(-1, 1, 1, 1)
     if np.isnan(y).any():
         _take_first_nan(images, grid, taken)
     return taken

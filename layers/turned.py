@@ -6,6 +6,8 @@ s-th entry of the input, by rows and by columns.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .windows import Grid, Pair
@@ -38,7 +40,8 @@ class _Line:
     places: slice
 
 
-def turned(grid: Grid) -> list[Turned] | None:
+@functools.lru_cache(maxsize=1024)
+def turned(grid: Grid) -> Sequence[Turned] | None:
     """The convolutions that the gradient of the input of a convolution is; None where it is none.
 
     >>> grid = Grid(size=(3, 3), stride=(2, 2), pads=((1, 1), (1, 1)), dilation=(1, 1), image=(8, 8), out=(4, 4))
@@ -61,7 +64,7 @@ def turned(grid: Grid) -> list[Turned] | None:
             size, pads, image = (row.size, column.size), (row.pad, column.pad), (row.n, column.n)
             windows = Grid(size, (1, 1), pads, grid.dilation, grid.out, image)
             found.append(Turned(windows, (row.kernel, column.kernel), (row.places, column.places)))
-    return found
+    return tuple(found)
 
 
 def _lines(size: int, stride: int, dilation: int, pad: Pair, image: int, out: int) -> list[_Line] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,18 +50,14 @@ class Windows:
         if len(shape) != 4:
             hint = " Add the channel axis with x[:, np.newaxis]." if len(shape) == 3 else ""
             raise ValueError(f"{owner}: x must be (N, C, H, W); got {shape}.{hint}")
-        pads = self.pad if isinstance(self.pad, tuple) else self._same(shape[2:])
-        sizes = [length + sum(pad) for length, pad in zip(shape[2:], pads, strict=True)]
-        if any(length < reach for length, reach in zip(sizes, self.reach, strict=True)):
+        grid = _grid(self, (shape[2], shape[3]))
+        if min(grid.out) < 1:
             raise ValueError(
                 f"{owner}: the window must fit into the padded image; it spans {_by(self.reach)}"
-                f"{self._dilated()}, and the image is {_by(shape[2:])}{self._padded(sizes)}. "
+                f"{self._dilated()}, and the image is {_by(shape[2:])}{self._padded(grid.padded)}. "
                 "Take a smaller window or more padding."
             )
-        out = tuple(
-            (length - reach) // step + 1 for length, reach, step in zip(sizes, self.reach, self.stride, strict=True)
-        )
-        return Grid(self.size, self.stride, pads, self.dilation, (shape[2], shape[3]), (out[0], out[1]))
+        return grid
 
     def _same(self, lengths: tuple[int, ...]) -> tuple[Pair, Pair]:
         """Padding that gives ⌈length / stride⌉ windows, the odd one below and to the right."""
@@ -73,7 +70,7 @@ class Windows:
     def _dilated(self) -> str:
         return f" ({_by(self.size)} with dilation {self.dilation})" if self.dilation != (1, 1) else ""
 
-    def _padded(self, sizes: list[int]) -> str:
+    def _padded(self, sizes: Pair) -> str:
         return f", {_by(sizes)} with padding {self.pad}" if self.pad != ((0, 0), (0, 0)) else ""
 
 
@@ -114,18 +111,18 @@ class Grid:
     image: Pair
     out: Pair
 
-    @property
+    @functools.cached_property
     def padded(self) -> Pair:
         """The rows and columns of the padded image."""
         return self.image[0] + sum(self.pads[0]), self.image[1] + sum(self.pads[1])
 
-    @property
+    @functools.cached_property
     def inside(self) -> tuple[slice, slice]:
         """Where the image lies in the padded one."""
         (top, _), (left, _) = self.pads
         return slice(top, top + self.image[0]), slice(left, left + self.image[1])
 
-    @property
+    @functools.cached_property
     def overlaps(self) -> bool:
         """Whether an entry of the padded image may lie in several windows."""
         return any(step < size for step, size in zip(self.stride, self.size, strict=True)) or self.dilation != (1, 1)
@@ -137,6 +134,17 @@ class Grid:
             slice(starts[0], starts[0] + (self.out[0] - 1) * self.stride[0] + 1, self.stride[0]),
             slice(starts[1], starts[1] + (self.out[1] - 1) * self.stride[1] + 1, self.stride[1]),
         )
+
+
+@functools.lru_cache(maxsize=1024)
+def _grid(windows: Windows, image: Pair) -> Grid:
+    """Where windows lie on an image; `out` may be less than 1, where none fits."""
+    pads = windows.pad if isinstance(windows.pad, tuple) else windows._same(image)
+    out = tuple(
+        (length + sum(pad) - reach) // step + 1
+        for length, pad, reach, step in zip(image, pads, windows.reach, windows.stride, strict=True)
+    )
+    return Grid(windows.size, windows.stride, pads, windows.dilation, image, (out[0], out[1]))
 
 
 def windows_of(padded: Array, grid: Grid) -> Array:

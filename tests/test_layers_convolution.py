@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brickgrad as bg
-from brickgrad.layers import columns, correlation, rows
+from brickgrad.layers import columns, correlation, layout, rows
 from brickgrad.layers.turned import turned
 
 RNG = np.random.default_rng(0)
@@ -51,11 +51,12 @@ def test_convolution_gives_as_many_windows_as_fit(options, shape):
     assert y.shape == (2, 4, *shape)
 
 
-def allow(patch, n_bytes, products=rows.LARGEST_PRODUCT):
+def allow(patch, n_bytes, products=layout.LARGEST_PRODUCT):
     """Let a block of convolution take so much memory, and its products so many multiply-adds."""
-    for module in (columns, correlation, rows):
+    for module in (columns, correlation, layout):
         patch.setattr(module, "COLUMN_BYTES", n_bytes)
-    patch.setattr(rows, "LARGEST_PRODUCT", products)
+    patch.setattr(layout, "LARGEST_PRODUCT", products)
+    patch.setattr(rows, "layout_of", layout.layout_of.__wrapped__)  # which has not kept those of before
 
 
 @pytest.mark.parametrize("budget", [1, 700, 5000])
