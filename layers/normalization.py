@@ -167,7 +167,9 @@ def _rows(x: Array) -> Array:
 
 def _sums(rows: Array, others: Array | None = None) -> Array:
     """Each channel's sum, of `rows` or of their product with `others`: (C,) of float64."""
-    if others is None:
+    if others is None and rows.shape[2] == 1:
+        parts = rows[:, :, 0]
+    elif others is None:
         dtype = working_dtype(rows.dtype)
         parts = rows.astype(dtype, copy=False) @ np.ones(rows.shape[2], dtype)
     else:
