@@ -68,10 +68,11 @@ class Net:
     def shard_size(self) -> int | None:
         """How many samples of a batch run at a time, each such shard on one of our threads; None: the batch as a whole.
 
-        25 where there is a convolution, and no layer that looks across the batch but by sums over all shards, as batch
-        normalization does; else None. It changes results in their last bits, as any other order of sums does; the
-        number of threads does not. In training there are 64 shards at most, of more samples where that is too few.
-        With fewer threads than shards larger ones take less time: `python -m brickgrad doctor` measures how much less.
+        So many at most: a batch is cut into an even number of shards of one size, or nearly. 25 where there is a
+        convolution, and no layer that looks across the batch but by sums over all shards, as batch normalization does;
+        else None. It changes results in their last bits, as any other order of sums does; the number of threads does
+        not. In training there are 64 shards at most, of more samples where that is too few. With fewer threads than
+        shards larger ones take less time: `python -m brickgrad doctor` measures how much less.
         """
         return self._shard_size
 

@@ -90,7 +90,7 @@ class Shards:
 
     Parameters
         net : Net, with all sizes known.
-        size : int >= 1, the samples in a shard; the last one of a batch may have fewer.
+        size : int >= 1, the samples in a shard, at most.
     """
 
     def __init__(self, net: Net, size: int) -> None:
@@ -181,9 +181,14 @@ class Shards:
             np.copyto(out, gradient)
 
     def _cut(self, n: int, most: int | None = None) -> list[slice]:
-        """Which samples of a batch of n are in each shard, of which there are `most`."""
+        """Which samples of a batch of n are in each shard, of which there are `most`.
+
+        They are as large as each other, and an even number of them, so that no thread of two or more waits for long.
+        """
         size = self.size if most is None else max(self.size, -(-n // most))
-        return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+        count = -(-n // size)
+        count += count % 2 if 1 < count < n else 0
+        return [slice(k * n // count, (k + 1) * n // count) for k in range(count)]
 
     def ready(self, parts: Sequence[slice], in_turns: bool) -> list[Replica]:
         """A replica for each thread or for each shard, set as the net is; new ones where more than settings changed."""

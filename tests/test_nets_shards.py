@@ -16,7 +16,7 @@ from layer_table import LAYERS, Case
 import brickgrad as bg
 from brickgrad.layers import blas
 from brickgrad.nets import threads
-from brickgrad.nets.shards import Replica, why_whole
+from brickgrad.nets.shards import Replica, Shards, why_whole
 
 RNG = np.random.default_rng(0)
 X = RNG.random((11, 1, 8, 8), dtype=np.float32)
@@ -213,7 +213,7 @@ def test_a_layer_that_makes_its_sums_in_some_shards_only_is_an_error_that_names_
 
         def forward(self, x):
             self.saved = x
-            if len(x) == 4:
+            if len(x) == 3:
                 self.sum_over_shards(np.ones(1))
             return x * 1
 
@@ -221,7 +221,7 @@ def test_a_layer_that_makes_its_sums_in_some_shards_only_is_an_error_that_names_
             return dy * 1
 
     net = conv_net(Sometimes(name="odd"))
-    net.shard_size = 4  # and 3 in the last
+    net.shard_size = 4  # so 2 in the first, 3 in the others
     with pytest.raises(RuntimeError, match=r"(?s)must make the same sums.*at Sometimes\[odd\]"):
         step(net)
 
@@ -242,6 +242,25 @@ def test_a_large_batch_has_no_more_shards_than_there_may_be():
     assert net.loss_and_gradient(x, t) == pytest.approx(whole.loss_and_gradient(x, t), rel=1e-13)
     assert len(net._shards.replicas) == 44  # of 3 samples each
     np.testing.assert_allclose(net.grad_vector, whole.grad_vector, rtol=1e-11, atol=1e-14)  # as above
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "expected"),
+    [
+        (100, 25, [25] * 4),
+        (128, 25, [21, 21, 22] * 2),
+        (64, 25, [16] * 4),
+        (26, 25, [13, 13]),
+        (3, 1, [1, 1, 1]),
+        (3, 2, [1, 2]),
+        (5, 2, [1, 1, 1, 2]),
+        (0, 25, []),
+    ],
+)
+def test_a_batch_is_cut_evenly_into_an_even_number_of_shards(n, size, expected):
+    parts = Shards(conv_net(), size)._cut(n)
+    assert [part.stop - part.start for part in parts] == expected
+    assert [index for part in parts for index in range(n)[part]] == list(range(n))
 
 
 def test_which_nets_are_cut_by_themselves():
@@ -554,10 +573,10 @@ def test_a_workspace_has_arrays_for_the_sizes_of_the_shards_of_one_batch():
     with net.workspace():
         step(net)
         (replica,) = net._shards.replicas
-        assert set(replica.memories) == {3, 4}
-        memory = replica.memories[4]
-        step(net, X[:8], T[:8])
-        assert replica.memories == {4: memory}
+        assert set(replica.memories) == {2, 3}
+        memory = replica.memories[3]
+        step(net, X[:6], T[:6])
+        assert replica.memories == {3: memory}
 
 
 def test_of_several_bad_shards_the_first_is_named():
@@ -567,7 +586,7 @@ def test_of_several_bad_shards_the_first_is_named():
     for _ in range(20):
         with pytest.raises(ValueError, match="labels") as caught:
             net.loss_and_gradient(X, np.where(np.arange(11) > 3, 7, T))
-        assert caught.value.__notes__[-1] == "in the shard of samples 4 to 5 of the batch"
+        assert caught.value.__notes__[-1] == "in the shard of samples 3 to 4 of the batch"
 
 
 def test_shards_that_run_on_after_an_interrupt_leave_the_gradient_alone(monkeypatch):
