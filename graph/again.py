@@ -80,7 +80,7 @@ class Again:
         ]
         if plan is not None:
             assert graph.memory.outputs is not None
-            self._end = graph.wiring.outputs[0], np.ones(*graph.memory.outputs[0])
+            self._end = graph.wiring.outputs[0], *graph.memory.outputs[0]
 
     def serves(self, inputs: Sequence[Any]) -> bool:
         """Whether nothing but values has changed."""
@@ -121,19 +121,19 @@ class Again:
                 only.saved = only.branch = None
         return values
 
-    def forward_and_backward(self, inputs: Sequence[Any], run: Run, weight: float) -> Any:
-        """Every layer's forward, and from a gradient of `weight` its backward; returns the output. `run`: the last."""
-        slot, one = self._end
+    def forward_and_backward(self, inputs: Sequence[Any], run: Run, dy: float) -> Any:
+        """Every layer's forward, and from a gradient `dy` its backward; returns the output. `run` is the last run."""
+        slot, shape, dtype = self._end
         run.overwritten = True
         result = self.forward(inputs)[slot]
         run.overwritten = False
         grads, totals = Sums(len(self._first)), SharedTotals()
         sums = grads.sums
-        sums[slot] = np.full_like(one, weight)
+        sums[slot] = np.full(shape, dy, dtype)
         for step, layer, memory, backward, writes, wanted, spare, wanted_reads in self._backs:
-            dy = sums[writes[0]]
-            if len(writes) == 1 and dy is not None:
-                dys, sums[writes[0]] = [dy], None
+            first = sums[writes[0]]
+            if len(writes) == 1 and first is not None:
+                dys, sums[writes[0]] = [first], None
             else:
                 dys = grads.take(writes, memory.outputs)
             own, layer.memory, memory.wanted, memory.may_overwrite = layer.memory, memory, wanted, spare
@@ -155,7 +155,7 @@ class Again:
             if step.shared:
                 totals.add(layer)
         totals.write()
-        return result if type(result) is one.dtype.type else one.dtype.type(result)
+        return result if type(result) is dtype.type else dtype.type(result)
 
 
 def _method(layer: Layer, way: str, bare: bool) -> Any:

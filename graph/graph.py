@@ -13,6 +13,7 @@ import numpy as np
 
 from brickgrad.layers import Array, ArrayDict, Layer, Memory
 from brickgrad.layers.base import without_clocks
+from brickgrad.layers.scalars import is_number
 
 from .again import Again, once_more
 from .cut import cut
@@ -128,18 +129,25 @@ class Graph(Layer):
                 return None
         return None if self._frozen or self.keep else self._results(again.forward(inputs))
 
-    def forward_and_backward(self, *inputs: Any, weight: float = 1.0) -> Any:
-        """`forward`, and `backward(weight)` of the one number that it gives, which is returned.
+    def forward_and_backward(self, *inputs: Any, dy: float = 1.0) -> Any:
+        """`forward`, and `backward(dy)` of the one number that it gives, which is returned.
 
         In a workspace all but the first of such runs on inputs of one kind are quicker than the two calls.
         """
+        if not is_number(dy):
+            raise TypeError(
+                f"{self.title}.forward_and_backward: dy must be a number; got {type(dy).__name__} {dy!r:.60}."
+            )
         arrays = self.memory.arrays
         again = None if arrays is None else arrays.pop("again", None)  # not put back after an error
         if again is not None and again.serves(inputs) and not (self.keep or self._frozen or has_own_way(self)):
-            result = again.forward_and_backward(inputs, self.memory.saved, weight)
+            result = again.forward_and_backward(inputs, self.memory.saved, dy)
         else:
             result = self.forward(*inputs)
-            self.backward(*(() if weight == 1.0 else (weight,)))
+            if dy == 1.0:  # then an error says that the output is no number, where it is none
+                self.backward()
+            else:
+                self.backward(np.asarray(dy))
             again = once_more(self, inputs)
         if arrays is not None:
             arrays["again"] = again

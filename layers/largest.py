@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,35 +24,41 @@ def largest_of_windows(images: Array, grid: Grid, y: Array, buffer: Buffer, forg
     if not y.size:
         return None if forgets else buffer("taken", y.shape, np.intp)
     (height, width), across = grid.size, grid.padded[1]
-    kind = None if forgets else np.min_scalar_type((height - 1) * across + width - 1)  # a byte, most of the time
     down, along = grid.places(0, 0)
-    copied = grid.stride[1] > 1 and not forgets  # then stretches begin at few entries, which are laid side by side
+    # entries that windows begin with, alone, are fewer than all; but to copy them costs more than one pass saves
+    copied = grid.stride[1] > 1 and not forgets
     shape, columns = ((*images.shape[:3], grid.out[1]), slice(None)) if copied else (images.shape, along)
-    one, other = (buffer(name, (math.prod(shape),), images.dtype) for name in ("one", "other"))
-    row: Iterable[Array] = _shifted(images.reshape(-1), width, 1)
+    first, second = (buffer(name, (math.prod(shape),), images.dtype) for name in ("first", "second"))
+    row: Iterable[Found] = Found(images.reshape(-1), None).shifted(width, 1)
     if copied:
-        row = _laid((images[..., grid.places(0, j)[1]] for j in range(width)), one, other)
+        row = _copied((images[..., grid.places(0, j)[1]] for j in range(width)), first, second)
+    kind = None if forgets else np.min_scalar_type((height - 1) * across + width - 1)  # a byte, most of the time
     search = _Search(kind, buffer, math.prod(shape))
-    best, further = search.largest("row", row, width, 1, one)
-    behind = None if further is None else _shifted(further, height, shape[3])
-    best, further = search.largest("column", _shifted(best, height, shape[3]), height, across, other, behind)
-    copy_rows(best.reshape(shape)[:, :, down, columns], y)
+    of_row = search.largest("row", row, 1, first)
+    found = search.largest("window", of_row.shifted(height, shape[3]), across, second)
+    copy_rows(found.entries.reshape(shape)[:, :, down, columns], y)
     if kind is None:
         return None
     taken = buffer("taken", y.shape, np.intp)
-    if further is None:
+    if found.distance is None:
         taken[...] = 0
     else:
-        offsets = buffer("offsets", y.shape, kind)
-        copy_rows(further.reshape(shape)[:, :, down, columns], offsets)
-        taken[...] = offsets
-    _, channels, height, width = images.shape
-    in_channel = np.arange(height)[down, np.newaxis] * width + np.arange(width)[along]
-    taken += np.arange(channels)[:, np.newaxis, np.newaxis] * (height * width) + in_channel
-    taken += np.arange(0, images.size, images[0].size).reshape(-1, 1, 1, 1)
+        distances = buffer("distances", y.shape, kind)
+        copy_rows(found.distance.reshape(shape)[:, :, down, columns], distances)
+        taken[...] = distances
+    _add_starts(taken, images.shape, grid)
     if np.isnan(y).any():
         _take_first_nan(images, grid, taken)
     return taken
+
+
+def _add_starts(taken: Array, shape: tuple[int, ...], grid: Grid) -> None:
+    """Add the place of each window's first entry in images of a shape (N, C, H, W) laid flat."""
+    n, channels, height, width = shape
+    down, along = grid.places(0, 0)
+    in_channel = np.arange(height)[down, np.newaxis] * width + np.arange(width)[along]
+    taken += (np.arange(channels) * (height * width)).reshape(-1, 1, 1) + in_channel
+    taken += (np.arange(n) * (channels * height * width)).reshape(-1, 1, 1, 1)
 
 
 def _take_first_nan(images: Array, grid: Grid, taken: Array) -> None:
@@ -64,66 +70,66 @@ def _take_first_nan(images: Array, grid: Grid, taken: Array) -> None:
             np.copyto(taken, places[:, :, *grid.places(i, j)], where=np.isnan(entries))
 
 
-def _shifted(flat: Array, count: int, apart: int) -> list[Array]:
-    """The entries that have so many `apart`, 2 · `apart`, … behind them, and then those behind: `count` arrays."""
-    n = flat.size - (count - 1) * apart
-    return [flat[k * apart : k * apart + n] for k in range(count)]
+class Found(NamedTuple):
+    """Entries, laid flat, and how far behind the first of its stretch each was found; None: there."""
+
+    entries: Array
+    distance: Array | None
+
+    def shifted(self, count: int, apart: int) -> list[Found]:
+        """Those that have so many `apart`, 2 · `apart`, … behind them, and then those behind: `count` in all."""
+        n = self.entries.size - (count - 1) * apart
+        parts = [slice(k * apart, k * apart + n) for k in range(count)]
+        return [Found(self.entries[p], None if self.distance is None else self.distance[p]) for p in parts]
 
 
-def _laid(arrays: Iterable[Array], one: Array, other: Array) -> Iterator[Array]:
-    """Arrays whose entries lie apart, laid side by side: the first in `one`, those behind it in `other`, by turns."""
+def _copied(arrays: Iterable[Array], first: Array, second: Array) -> Iterator[Found]:
+    """Arrays whose entries lie apart, laid side by side: one in `first`, each other in `second`, over the last."""
     for number, array in enumerate(arrays):
-        room = other if number else one
+        room = second if number else first
         room.reshape(array.shape)[...] = array
-        yield room
+        yield Found(room, None)
 
 
 class _Search:
-    """For the largest of some arrays, entry by entry.
+    """For the largest of several arrays, entry by entry.
 
     Parameters
-        kind : of the distances at which they stand; None: nobody asks for them.
-        buffer : where room for `size` entries comes from, as many as the arrays have, or more.
+        kind : of the distances; None: nobody asks for them.
+        buffer : where room for `size` entries comes from: as many as the arrays have, or more.
     """
 
     def __init__(self, kind: np.dtype[Any] | None, buffer: Buffer, size: int) -> None:
         self.kind, self.buffer, self.size = kind, buffer, size
 
-    def largest(
-        self,
-        name: str,
-        arrays: Iterable[Array],
-        count: int,
-        apart: int,
-        room: Array,
-        further: Sequence[Array] | None = None,
-    ) -> tuple[Array, Array | None]:
-        """The largest of `count` arrays, and how far behind the first one's entry each stands; both with room for more.
+    def largest(self, name: str, candidates: Iterable[Found], apart: int, room: Array) -> Found:
+        """The largest of the candidates, which stand `apart`, the first of equals; those beyond their length are none.
 
-        The arrays' entries stand `apart`; `further` says how far behind those they were found; None: where they stand.
-        The largest go into `room`; that may be the first array, for what was just written to is near the processor.
+        They go into `room`; that may be the first candidate, for what was just written to is near the processor.
         """
-        arrays = iter(arrays)
-        best, distance = next(arrays), None if further is None else further[0]
-        if count == 1:
-            return best, distance
-        n = best.size
-        room[n:] = 0  # whatever stood there may be no number, and then NumPy would warn
+        candidates = iter(candidates)
+        best = next(candidates)
+        n = best.entries.size
         distances = None if self.kind is None else self.buffer(f"{name} distances", (self.size,), self.kind)
-        for k, others in enumerate(arrays, 1):
+        for k, other in enumerate(candidates, 1):
             if distances is not None:
-                better = np.less(best, others, out=self.buffer("better", (self.size,), bool)[:n]).view(np.uint8)
-                self._farther(distance, 0 if further is None else further[k], k * apart, better, distances[:n])
-                distance = distances[:n]
-            best = np.maximum(best, others, out=room[:n])
-        return room, distances
+                self._choose(best, other, k * apart, distances[:n])
+            best = Found(
+                np.maximum(best.entries, other.entries, out=room[:n]), None if distances is None else distances[:n]
+            )
+        if n == self.size:
+            return best
+        room[n:] = 0  # whatever stood there may be no number, and then NumPy would warn
+        return Found(room, distances)
 
-    def _farther(self, own: Array | None, theirs: Any, more: int, better: Array, out: Array) -> None:
-        """Write into `out`: where `better` theirs + more, else own, which None says is 0."""
-        if own is None:
-            np.multiply(better, out.dtype.type(more), out=out)
+    def _choose(self, best: Found, other: Found, more: int, out: Array) -> None:
+        """Write into `out` the distance of the larger of each two entries; to the other's, `more` is added."""
+        better = np.less(best.entries, other.entries, out=self.buffer("better", (self.size,), bool)[: len(out)])
+        if best.distance is None:
+            np.multiply(better.view(np.uint8), out.dtype.type(more), out=out)
             return
-        step = np.add(theirs, out.dtype.type(more), out=self.buffer("step", (self.size,), out.dtype)[: len(out)])
-        step -= own  # differences that wrap around come back
-        step *= better
-        np.add(own, step, out=out)
+        behind = 0 if other.distance is None else other.distance
+        step = np.add(behind, out.dtype.type(more), out=self.buffer("step", (self.size,), out.dtype)[: len(out)])
+        step -= best.distance  # differences that wrap around come back
+        step *= better.view(np.uint8)
+        np.add(best.distance, step, out=out)

@@ -167,7 +167,7 @@ def _rows(x: Array) -> Array:
 
 def _sums(rows: Array, others: Array | None = None) -> Array:
     """Each channel's sum, of `rows` or of their product with `others`: (C,) of float64."""
-    if others is None and rows.shape[2] == 1:
+    if others is None and rows.shape[2] == 1:  # a product with one would be as slow as many
         parts = rows[:, :, 0]
     elif others is None:
         dtype = working_dtype(rows.dtype)

@@ -35,7 +35,7 @@ class Rows:
         self.dtype = working_dtype(x.dtype)
         self.n_out = n_out // groups
         self.layout = layout_of(len(x), x.shape[1], n_out, grid, groups, self.dtype.itemsize)
-        shape = (groups, grid.padded[0], x.shape[1] // groups, self.layout.long)
+        shape = (groups, grid.padded[0], x.shape[1] // groups, self.layout.length)
         self.laid = buffer("rows", shape, self.dtype)
         self.laid[...] = 0
         self.room = Rooms(buffer, self.dtype)

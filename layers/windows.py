@@ -148,18 +148,15 @@ def _grid(windows: Windows, image: Pair) -> Grid:
 
 
 def windows_of(padded: Array, grid: Grid) -> Array:
-    """A view of padded images (n, C, H, W) that shows every window's entries: (n, C, h, w, rows, columns)."""
-    n, channels, down, across = padded.strides
-    strides = (
-        n,
-        channels,
-        down * grid.dilation[0],
-        across * grid.dilation[1],
-        down * grid.stride[0],
-        across * grid.stride[1],
-    )
+    """A view of padded images (n, C, H, W), contiguous, that shows every window's entries: (n, C, h, w, rows, columns).
+
+    As NumPy's `as_strided` makes it, with less around it.
+    """
+    n, channels, *apart = padded.strides
+    within = (step * dilation for step, dilation in zip(apart, grid.dilation, strict=True))
+    between = (step * stride for step, stride in zip(apart, grid.stride, strict=True))
     shape = *padded.shape[:2], *grid.size, *grid.out
-    return np.ndarray(shape, padded.dtype, padded, 0, strides)  # as as_strided does, in a tenth of its time
+    return np.ndarray(shape, padded.dtype, padded, 0, (n, channels, *within, *between))
 
 
 def add_up(shares: Array, grid: Grid, images: Array, top: int = 0) -> None:

@@ -68,11 +68,12 @@ class Net:
     def shard_size(self) -> int | None:
         """How many samples of a batch run at a time, each such shard on one of our threads; None: the batch as a whole.
 
-        So many at most: a batch is cut into an even number of shards of one size, or nearly. 25 where there is a
-        convolution, and no layer that looks across the batch but by sums over all shards, as batch normalization does;
-        else None. It changes results in their last bits, as any other order of sums does; the number of threads does
-        not. In training there are 64 shards at most, of more samples where that is too few. With fewer threads than
-        shards larger ones take less time: `python -m brickgrad doctor` measures how much less.
+        So many at most: a batch is cut into shards of one size, or nearly, and with a size of 25 into an even number of
+        them. 25 is the size where there is a convolution, and no layer that looks across the batch but by sums over all
+        shards, as batch normalization does; else None. It changes results in their last bits, as any other order of
+        sums does; the number of threads does not. In training there are 64 shards at most, of more samples where that
+        is too few. With fewer threads than shards larger ones take less time: `python -m brickgrad doctor` measures how
+        much less.
         """
         return self._shard_size
 
@@ -454,8 +455,10 @@ class Net:
             self._laid_out()
             self._shards = self._shards or Shards(self, self._shard_size)
             graphs += [twin.net.graph for twin in self._shards.ready_for(batch_size)]
+        before = self._shards.steps if self._shards is not None else 0
         with timed(self.title, graphs) as profile:
             yield profile
+        profile.steps += self._shards.steps - before if self._shards is not None else 0
 
     def draw(self, path: Any, x: Any = None, t: Any = None, **options: Any) -> None:
         """Draw the net with its loss as `Graph.draw` does; with `x` and `t`, with what they leave on every edge.

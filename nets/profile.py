@@ -16,7 +16,7 @@ from brickgrad.layers import Array, Layer
 
 @dataclass
 class Row:
-    """What one layer took: seconds of its forwards and backwards, bytes of what it gave and kept in its last run."""
+    """What one layer took in all steps: seconds of its forwards and backwards, bytes of what it gave and kept."""
 
     name: str
     kind: str
@@ -50,12 +50,11 @@ class Profile:
     seconds: float = 0.0
 
     def add(self, other: Profile) -> None:
-        """Add another profile of the same net; bytes are those of the other, as it is the later one."""
+        """Add another profile of the same net."""
         self.steps, self.seconds = self.steps + other.steps, self.seconds + other.seconds
         if not self.rows:
             self.rows = [Row(row.name, row.kind) for row in other.rows]
         for row, more in zip(self.rows, other.rows, strict=True):
-            row.bytes = 0
             row.add(more)
 
     @property
@@ -70,12 +69,12 @@ class Profile:
         for row in self.rows:
             share = (row.forward + row.backward) / max(self.seconds, 1e-12)
             times = (f"{row.forward * per_step:.3f}", f"{row.backward * per_step:.3f}", f"{share:.1%}")
-            lines.append((row.name, row.kind, *times, f"{row.bytes:,}"))
+            lines.append((row.name, row.kind, *times, f"{row.bytes // max(self.steps, 1):,}"))
         lines.append(
             ("the rest", "", f"{self.rest * per_step:.3f}", "", f"{self.rest / max(self.seconds, 1e-12):.1%}", "")
         )
         forward, backward = (sum(getattr(row, way) for row in self.rows) for way in ("forward", "backward"))
-        total = sum(row.bytes for row in self.rows)
+        total = sum(row.bytes for row in self.rows) // max(self.steps, 1)
         lines.append(("total", "", f"{forward * per_step:.3f}", f"{backward * per_step:.3f}", "", f"{total:,}"))
         widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
         table = [
@@ -185,7 +184,7 @@ def _clocked(go: Callable[..., Any], row: Row, way: str, layer: Layer) -> Callab
         waited = getattr(layer._all_reduce, "waited", 0.0) - waited
         setattr(row, way, getattr(row, way) + time.perf_counter() - start - waited)
         if way == "forward":
-            row.bytes = sum({id(array): array.nbytes for array in _arrays([results, layer.memory.saved])}.values())
+            row.bytes += sum({id(array): array.nbytes for array in _arrays([results, layer.memory.saved])}.values())
         return results
 
     clocked.is_clock = True  # type: ignore[attr-defined]  # as above

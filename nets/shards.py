@@ -7,8 +7,9 @@ normalization does, makes its sums over all shards: they wait for each other the
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +17,17 @@ import numpy as np
 
 from brickgrad.graph import Graph
 from brickgrad.graph.run import Run
-from brickgrad.layers import Array, Layer, Memory
+from brickgrad.layers import Array, Memory
 
-from .threads import AllReduce, InOrder, Share, get_num_threads, run_all, share_out
+from .queues import run_queue, run_waves
+from .replicas import Replica, Replicas
+from .threads import AllReduce, Share, get_num_threads, run_all
 
 if TYPE_CHECKING:
     from .net import Net
 
 SHARD_SIZE = 25  # samples: few enough for a layer's arrays to stay near the processor, enough for its matrix products
-MOST_SHARDS = 64  # of a batch, each with arrays of its own; of larger batches the shards are larger
-_SETTINGS = (bool, int, float, str, type(None), np.generic)  # the types of what a replica gets anew at each step
+MOST_SHARDS = 64  # of a batch, which may each have arrays of its own; of larger batches the shards are larger
 
 
 def why_whole(graph: Graph) -> str | None:
@@ -43,40 +45,20 @@ def why_whole(graph: Graph) -> str | None:
     return None
 
 
-class Replica:
-    """A net like another, on the same parameters, with its layers and graphs in the same order.
-
-    Attributes
-        memories : what shards of each size run in, with a workspace; None: they have none, and run in a new one.
-    """
-
-    def __init__(self, net: Net) -> None:
-        self.net = net.replica()
-        self.parts, self.leaves = _parts(self.net), self.net.graph.leaves()
-        self.memories: dict[int, Memory] | None = None
-
-    def make_room(self, sizes: set[int], workspace: bool) -> None:
-        """Have a workspace, if there is to be one, for shards of these sizes and no others."""
-        before = self.memories or {}
-        self.memories = {size: before.get(size) or _memory({}) for size in sizes} if workspace else None
-
-    def loss_and_gradient(self, x: Array, t: Array, weight: float) -> float:
-        """The loss of a shard; `weight` times its gradient goes into the `grad_vector` of this net."""
-        self.net.graph.memory = _memory(None) if self.memories is None else self.memories[len(x)]
-        return float(self.net.graph.forward_and_backward(x, t, weight=weight))
-
-
-def _memory(arrays: dict[str, Any] | None) -> Memory:
-    return Memory(wanted=(False, False), arrays=arrays)
-
-
 @dataclass(frozen=True)
 class Batch:
-    """A batch as its shards see it: which samples each has, its share in the loss, and a seed from each generator."""
+    """A batch in shards: which samples each has, its share of the loss, and a seed from each generator.
+
+    Attributes
+        x, t : inputs and labels of all samples.
+        shards : the samples of each.
+        weights : how much of the batch's loss each shard's mean is.
+        seeds : by the generator's identity.
+    """
 
     x: Array
     t: Array
-    parts: list[slice]
+    shards: list[slice]
     weights: list[float]
     seeds: dict[int, int]
 
@@ -91,80 +73,66 @@ class Shards:
     Parameters
         net : Net, with all sizes known.
         size : int >= 1, the samples in a shard, at most.
+    Attributes
+        steps : how many batches were trained on.
     """
 
     def __init__(self, net: Net, size: int) -> None:
-        self.net, self.size = net, size
-        self.replicas: list[Replica] = []
-        self.held: list[dict[str, Any]] = []  # what else the net's layers held, and how, when the replicas were made
-        self.parts, self.leaves = _parts(net), net.graph.leaves()
-        self.meet = any(leaf.sums_over_shards for leaf in self.leaves)
-        self.ours = all(leaf.vetted for leaf in self.leaves)
-        self.sums = np.empty_like(net.grad_vector)
+        self.net, self.size, self.steps = net, size, 0
+        self.replicas = Replicas(net)
+        self.meet = any(leaf.sums_over_shards for leaf in self.replicas.leaves)
+        self.ours = all(leaf.vetted for leaf in self.replicas.leaves)
+        self.gradient_so_far = np.empty_like(net.grad_vector)
 
     def loss_and_gradient(self, x: Array, t: Array) -> float:
         """The loss of the batch, a mean over its samples; its gradient goes into the net's `grad_vector`."""
-        parts = self._cut(len(x), MOST_SHARDS)
-        replicas = self.ready(parts, self._train_in_turns())
-        weights = [(part.stop - part.start) / len(x) for part in parts]
-        batch = Batch(x, t, parts, weights, self._draw_seeds())
-        try:
-            losses = (self._in_turns if self._train_in_turns() else self._each_apart)(batch, replicas)
-        except BaseException:  # after an error or Ctrl-C some may still be running: their replicas are not used again
-            self.replicas = []
-            raise
+        shards = self._cut(len(x), MOST_SHARDS)
+        replicas = self.ready_for(len(x))
+        sizes, workspace = {size_of(shard) for shard in shards}, self.net.graph.memory.arrays is not None
+        for place, twin in enumerate(self.replicas.made):
+            twin.make_room(sizes, workspace and place < len(replicas))
+        weights = [size_of(shard) / len(x) for shard in shards]
+        batch = Batch(x, t, shards, weights, self.replicas.draw_seeds())
+        with self._dropped_after_errors():
+            losses = (self._one_after_another if self._share_replicas() else self._apart)(batch, replicas)
+        self.steps += 1
         return float(sum(weight * loss for weight, loss in zip(weights, losses, strict=True)))
 
     def predict(self, x: Array) -> Array:
         """The scores of the batch."""
-        parts = self._cut(len(x))
-        replicas = self.ready(parts, self.ours)
-        scores: list[Array] = []
-        try:
-            if self.ours:
-                scores = share_out(len(parts), [functools.partial(_scores, twin.net, x, parts) for twin in replicas])
-            for first in range(0, len(parts) - len(scores), len(replicas)):  # as many at a time as there are replicas
-                some = zip(replicas, range(first, len(parts)), strict=False)
-                scores += run_all([functools.partial(_scores, twin.net, x, parts, number) for twin, number in some])
-        except BaseException:
-            self.replicas = []
-            raise
-        return np.concatenate(scores)
+        shards = self._cut(len(x))
+        replicas = self.replicas.ready(min(len(shards), get_num_threads() if self.ours else MOST_SHARDS))
+        workers = [lambda number, twin=twin: twin.scores(x[shards[number]]) for twin in replicas]
+        with self._dropped_after_errors():
+            return np.concatenate((run_queue if self.ours else run_waves)(len(shards), workers))
 
     def ready_for(self, n_samples: int) -> list[Replica]:
         """The replicas that training on a batch of so many samples runs on."""
-        return self.ready(self._cut(n_samples, MOST_SHARDS), self._train_in_turns())
+        number = len(self._cut(n_samples, MOST_SHARDS))
+        return self.replicas.ready(min(number, get_num_threads()) if self._share_replicas() else number)
 
-    def _train_in_turns(self) -> bool:
-        """Whether a replica trains on one shard after another."""
+    def _share_replicas(self) -> bool:
+        """Whether shards train one after another on the replica of a thread, or each on its own."""
         return self.ours and not self.meet and not self.net.graph.keep
 
-    def _in_turns(self, batch: Batch, replicas: Sequence[Replica]) -> list[float]:
+    def _one_after_another(self, batch: Batch, replicas: Sequence[Replica]) -> list[float]:
         """Each replica takes one shard after another, and adds its gradient to those of the shards before that."""
-        in_order = InOrder()
 
-        def take(twin: Replica, number: int) -> float:
-            try:
-                loss = self._step(twin, batch, number)
-                in_order.do(number, lambda: self._add(number, len(batch.parts), twin.net.grad_vector))
-            except BaseException:
-                in_order.give_up()
-                raise
-            return loss
+        def take(twin: Replica, number: int) -> tuple[float, Array]:
+            return self._step(twin, batch, number), twin.net.grad_vector
 
-        try:
-            return share_out(len(batch.parts), [functools.partial(take, twin) for twin in replicas])
-        finally:
-            in_order.give_up()  # after Ctrl-C some may still be running
+        def add(number: int, made: tuple[float, Array]) -> None:
+            self._add(number, len(batch.shards), made[1])
 
-    def _each_apart(self, batch: Batch, replicas: Sequence[Replica]) -> list[float]:
+        made = run_queue(len(batch.shards), [functools.partial(take, twin) for twin in replicas], then=add)
+        return [loss for loss, _ in made]
+
+    def _apart(self, batch: Batch, replicas: Sequence[Replica]) -> list[float]:
         """Each shard runs on a replica of its own, and what they leave is put together when all have run."""
         all_reduce = AllReduce(len(replicas)) if self.meet else None
         tasks = [functools.partial(self._step, twin, batch, k, all_reduce) for k, twin in enumerate(replicas)]
         losses = run_all(tasks, all_reduce)
-        for own, other in zip(self.parts, replicas[0].parts, strict=True):
-            for name in own.kept:
-                np.copyto(getattr(own, name), getattr(other, name))
+        self.replicas.take_kept(replicas[0])
         for number, twin in enumerate(replicas):
             self._add(number, len(replicas), twin.net.grad_vector)
         if self.net.graph.keep:
@@ -174,109 +142,52 @@ class Shards:
 
     def _add(self, number: int, count: int, gradient: Array) -> None:
         """Add a shard's gradient to those of the shards before it; with the last of them the net's own is whole."""
-        out = self.net.grad_vector if number == count - 1 else self.sums
+        out = self.net.grad_vector if number == count - 1 else self.gradient_so_far
         if number:
-            np.add(self.sums, gradient, out=out)
+            np.add(self.gradient_so_far, gradient, out=out)
         else:
             np.copyto(out, gradient)
 
     def _cut(self, n: int, most: int | None = None) -> list[slice]:
-        """Which samples of a batch of n are in each shard, of which there are `most`.
+        """Which samples of a batch of n are in each shard, at most `most`: all as many, or one more or less.
 
-        They are as large as each other, and an even number of them, so that no thread of two or more waits for long.
+        With the size that nobody chose they are an even number, so that of two threads none runs the last one alone.
         """
         size = self.size if most is None else max(self.size, -(-n // most))
         count = -(-n // size)
-        count += count % 2 if 1 < count < n else 0
+        if size == SHARD_SIZE and 1 < count < n:
+            count += count % 2
         return [slice(k * n // count, (k + 1) * n // count) for k in range(count)]
 
-    def ready(self, parts: Sequence[slice], in_turns: bool) -> list[Replica]:
-        """A replica for each thread or for each shard, set as the net is; new ones where more than settings changed."""
-        number = min(len(parts), get_num_threads() if in_turns else MOST_SHARDS)
-        held = [_held(leaf) for leaf in self.leaves]
-        if held != self.held:
-            self.replicas, self.held = [], held
-        while len(self.replicas) < number:
-            self.replicas.append(Replica(self.net))
-        replicas, settings = self.replicas[:number], [_settings(own) for own in self.parts]
-        sizes = {part.stop - part.start for part in parts}
-        for twin in replicas:
-            for own, other, found in zip(self.parts, twin.parts, settings, strict=True):
-                vars(other).update(found)
-                for name in own.kept:
-                    np.copyto(getattr(other, name), getattr(own, name))
-            twin.make_room(sizes, self.net.graph.memory.arrays is not None)
-        return replicas
-
-    def _draw_seeds(self) -> dict[int, int]:
-        """A seed for this batch from each generator that layers hold, by its identity."""
-        held = {id(value): value for leaf in self.leaves for value in _generators(leaf).values()}
-        return {key: int(generator.integers(2**63)) for key, generator in held.items()}
-
     def _step(self, twin: Replica, batch: Batch, number: int, all_reduce: AllReduce | None = None) -> float:
-        """One shard's share of the loss and the gradient of the batch, drawn from generators of its own."""
-        part = batch.parts[number]
-        drawn = {key: np.random.default_rng([seed, number]) for key, seed in batch.seeds.items()}
-        for own, other in zip(self.leaves, twin.leaves, strict=True):
-            for attribute, generator in _generators(own).items():
-                vars(other)[attribute] = drawn[id(generator)]
+        """One shard's part of the loss and the gradient of the batch, drawn from generators of its own."""
+        shard = batch.shards[number]
+        self.replicas.give_generators(twin, batch.seeds, number)
         share = None if all_reduce is None else Share(all_reduce, number)
         try:
             for leaf in twin.leaves:
                 leaf._all_reduce = share
-            return twin.loss_and_gradient(batch.x[part], batch.t[part], batch.weights[number])
+            return twin.loss_and_gradient(batch.x[shard], batch.t[shard], batch.weights[number])
         except Exception as error:
-            error.add_note(f"in the shard of samples {part.start} to {part.stop - 1} of the batch")
+            error.add_note(f"in the shard of samples {shard.start} to {shard.stop - 1} of the batch")
             raise
         finally:
             for leaf in twin.leaves:
                 leaf._all_reduce = None
 
-
-def _scores(twin: Net, x: Array, parts: Sequence[slice], number: int) -> Array:
-    """The scores of a shard. Nothing is kept for a backward: the next layer takes memory that is still in the cache."""
-    scores: Array = twin._scores(x[parts[number]])
-    twin.body.memory.saved = None
-    return scores
-
-
-def _parts(net: Net) -> list[Layer]:
-    """All layers and graphs of a net."""
-    return [*net.graph.parts(), *net.body.parts()]
+    @contextlib.contextmanager
+    def _dropped_after_errors(self) -> Iterator[None]:
+        """After an error or Ctrl-C inside the block the replicas, some of which may be running, are not used again."""
+        try:
+            yield
+        except BaseException:
+            self.replicas.drop()
+            raise
 
 
-def _generators(layer: Layer) -> dict[str, np.random.Generator]:
-    """What a layer draws from while it runs: of a brick with parameters nothing, its generator made those."""
-    if layer.vetted and layer.params:
-        return {}
-    return {name: value for name, value in vars(layer).items() if isinstance(value, np.random.Generator)}
-
-
-def _settings(layer: Layer) -> dict[str, Any]:
-    """What is set on a layer: its mode, a dropout's ratio and so on."""
-    return {name: value for name, value in vars(layer).items() if isinstance(value, _SETTINGS)}
-
-
-def _held(layer: Layer) -> dict[str, Any]:
-    """What else is put on a layer, such as a tuple, a function or an array, that replicas have copies of, as it is."""
-    apart = {"memory", "_params", "_grads", "forward", "backward", *layer.kept}  # each replica's own, or clocks
-    kinds = (*_SETTINGS, np.random.Generator)
-    return {
-        name: (id(value), value, _content(value))
-        for name, value in vars(layer).items()
-        if name not in apart and not isinstance(value, kinds)
-    }
-
-
-def _content(value: Any) -> Any:
-    """What is to be compared to see whether an array, list or dict was changed in place; of all else the object."""
-    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        return value.shape, value.dtype, value.tobytes()
-    if isinstance(value, list | tuple):
-        return [_content(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _content(item) for key, item in value.items()}
-    return id(value), value  # the number first: where that is another, == never gets to the object
+def size_of(shard: slice) -> int:
+    """How many samples it has."""
+    return int(shard.stop - shard.start)
 
 
 def _joined(runs: Sequence[Run], weights: Sequence[float]) -> Run:

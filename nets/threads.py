@@ -7,10 +7,9 @@ import functools
 import operator
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from threading import Condition, Semaphore
+from threading import Condition, Semaphore, local
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,10 +21,11 @@ T = TypeVar("T")
 
 
 class _State:
-    """How many threads there may be, and what is made when it is first needed."""
+    """How many threads there may be, what is made when it is first needed, and whether a thread is one of ours."""
 
     number: int | None = None
     pool: ThreadPoolExecutor | None = None
+    here = local()
 
 
 def get_num_threads() -> int:
@@ -124,10 +124,11 @@ def run_all(tasks: Sequence[Callable[[], T]], all_reduce: AllReduce | None = Non
 
     The matrix library keeps to one thread meanwhile. Where it has several and cannot be told (threadpoolctl is not
     installed, and no environment variable says 1), the tasks run one after another, and it uses its own. Tasks that
-    wait for each other's sums have a thread each, of which as many run at a time as there may be.
+    wait for each other's sums have a thread each, of which as many run at a time as there may be. Those of a task, a
+    layer that runs another net, run one after another on its thread: the others may all be waiting for theirs.
     """
     with _one_thread_for_matrices() as alone:
-        number = min(get_num_threads(), len(tasks)) if alone else 1
+        number = min(get_num_threads(), len(tasks)) if alone and not hasattr(_State.here, "ours") else 1
         if number < 2 and all_reduce is None:
             return [task() for task in tasks]
         turns = Semaphore(number)
@@ -137,7 +138,7 @@ def run_all(tasks: Sequence[Callable[[], T]], all_reduce: AllReduce | None = Non
 
         def in_thread(task: Callable[[], T]) -> T:
             with turns, np.errstate(**errors):
-                failed = True
+                _State.here.ours, failed = True, True
                 try:
                     result = task()
                     failed = False
@@ -158,60 +159,6 @@ def run_all(tasks: Sequence[Callable[[], T]], all_reduce: AllReduce | None = Non
         for error in sorted(failed, key=lambda error: isinstance(error, AbandonedError)):
             raise error
         return [future.result() for future in futures]
-
-
-def share_out(count: int, workers: Sequence[Callable[[int], T]]) -> list[T]:
-    """Let workers, several at once, take the numbers from 0 to count - 1 in turn, each the next that is left.
-
-    Returns what they give, in the numbers' order; or raises the error of the lowest number that had one. After an error
-    no more numbers are taken.
-
-    >>> share_out(5, [lambda number: number * number] * 2)
-    [0, 1, 4, 9, 16]
-    """
-    left = deque(range(count))
-    results: dict[int, T] = {}
-    errors: dict[int, Exception] = {}
-
-    def work(worker: Callable[[int], T]) -> None:
-        while not errors:
-            try:
-                number = left.popleft()
-            except IndexError:
-                return
-            try:
-                results[number] = worker(number)
-            except Exception as error:
-                errors[number] = error
-
-    run_all([functools.partial(work, worker) for worker in workers])
-    if errors:
-        raise errors[min(errors)]
-    return [results[number] for number in range(count)]
-
-
-class InOrder:
-    """What tasks that run at once do one after another, in the order of their numbers, until somebody gives up."""
-
-    def __init__(self) -> None:
-        self._changed = Condition()
-        self._next = 0
-        self._given_up = False
-
-    def do(self, number: int, act: Callable[[], None]) -> None:
-        """Wait until all before `number` have acted, and act; not at all where somebody has given up."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._next == number or self._given_up)
-            if not self._given_up:
-                act()
-                self._next += 1
-                self._changed.notify_all()
-
-    def give_up(self) -> None:
-        """From here on nobody acts or waits any more."""
-        with self._changed:
-            self._given_up = True
-            self._changed.notify_all()
 
 
 @contextlib.contextmanager
@@ -238,10 +185,8 @@ def _one_thread_for_matrices() -> Any:
 
 
 def _close() -> None:
-    """Let go of the threads; new ones are made when they are needed."""
-    pool, _State.pool = _State.pool, None
-    if pool is not None:
-        pool.shutdown(wait=False)
+    """Let go of the threads, which end with the last task that somebody has for them; new ones are made when needed."""
+    _State.pool = None
 
 
 def _forget() -> None:

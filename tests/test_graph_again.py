@@ -195,14 +195,24 @@ def test_a_frozen_run_of_another_size_in_between_leaves_nothing_for_the_next_ste
     np.testing.assert_array_equal(net.grad_vector, other.grad_vector)
 
 
-def test_a_weight_goes_back_as_the_gradient_of_the_loss_does():
+def test_another_gradient_of_the_loss_goes_back_as_from_backward():
     net, other = make(plain), make(plain)
     with net.graph.workspace():
         for x, t in zip(X, T, strict=True):
-            loss = net.graph.forward_and_backward(x, t, weight=0.3)
+            loss = net.graph.forward_and_backward(x, t, dy=0.3)
             assert loss == other.graph.forward(x, t)
             other.graph.backward(0.3)
             assert net.grad_vector.tobytes() == other.grad_vector.tobytes()
+
+
+@pytest.mark.parametrize("dy", [None, 1j, "a", np.ones(1), np.ones(2), True], ids=repr)
+def test_a_gradient_of_the_loss_that_is_no_number_is_refused_in_every_run(dy):
+    net = make(plain)
+    with net.graph.workspace():
+        for _ in range(2):
+            with pytest.raises(TypeError, match=r"Graph\[Net\].forward_and_backward: dy must be a number; got"):
+                net.graph.forward_and_backward(X[0], T[0], dy=dy)
+            net.graph.forward_and_backward(X[0], T[0])
 
 
 def test_a_graph_that_does_not_end_in_one_number_says_what_backward_needs():

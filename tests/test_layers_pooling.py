@@ -5,6 +5,7 @@ import pytest
 import references
 
 import brickgrad as bg
+from brickgrad.layers.largest import largest_of_windows
 
 X = np.array([[[[1.0, 5.0, 2.0], [5.0, 0.0, 7.0], [4.0, 4.0, 4.0]]]])
 
@@ -108,3 +109,20 @@ def test_pool_larger_than_the_image_raises_value_error(kind):
 def test_global_average_pooling_of_no_image_raises_value_error():
     with pytest.raises(ValueError, match=r"GlobalAveragePooling.forward: x must be \(N, C, H, W\), .*; got \(3, 4\)"):
         bg.GlobalAveragePooling().forward(np.ones((3, 4)))
+
+
+@pytest.mark.parametrize(("size", "stride"), [((2, 2), (2, 2)), ((3, 3), (2, 2)), ((3, 2), (1, 1)), ((1, 2), (1, 3))])
+def test_max_pooling_reads_nothing_that_it_has_not_written(size, stride):
+    x = np.random.default_rng(0).integers(0, 3, (2, 3, 9, 8)).astype(np.float32)
+    grid = bg.MaxPooling(*size, stride=stride).windows.on("pool", x.shape)
+    found = []
+    for fill in (0x00, 0x7F, 0xFF):  # zeros; numbers; NaN
+
+        def room(name, shape, dtype, fill=fill):
+            return np.frombuffer(bytearray([fill]) * (np.dtype(dtype).itemsize * int(np.prod(shape))), dtype).reshape(
+                shape
+            )
+
+        y = np.empty((2, 3, *grid.out), np.float32)
+        found.append((largest_of_windows(x, grid, y, room).tobytes(), y.tobytes()))
+    assert found[0] == found[1] == found[2]

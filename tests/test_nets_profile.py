@@ -25,7 +25,8 @@ def test_profile_has_a_row_for_each_layer_whose_times_are_within_the_whole():
     assert all(row.backward > 0 for row in profile.rows)
     assert sum(row.forward + row.backward for row in profile.rows) + profile.rest == pytest.approx(profile.seconds)
     relu = profile.rows[1]
-    assert relu.bytes == 6 * 4 * 6 * 6 * (4 + 1)  # what it gives, and a mask of a byte an entry
+    assert relu.bytes == 3 * 6 * 4 * 6 * 6 * (4 + 1)  # what it gives, and a mask of a byte an entry
+    assert f"{6 * 4 * 6 * 6 * (4 + 1):,}\n" in str(profile)
 
 
 def test_profile_changes_nothing_of_the_net():
@@ -130,3 +131,21 @@ def test_profile_of_a_net_without_sizes_says_what_to_do_and_a_trainer_does_it():
     assert trainer.profile.steps == 1
     with pytest.raises(TypeError, match="profile=True needs a net with timed_steps"):
         bg.Trainer(type("Mine", (), {"loss_and_gradient": None})(), bg.SGD(), profile=True)
+
+
+def test_profile_of_shards_counts_the_same_steps_and_bytes_on_any_number_of_threads():
+    found = []
+    try:
+        for number in (1, 2, 4):
+            bg.set_num_threads(number)
+            net = make()
+            net.shard_size = 2
+            with net.timed_steps(6) as profile:
+                for _ in range(3):
+                    net.loss_and_gradient(X, T)
+            found.append((profile.steps, [row.bytes for row in profile.rows]))
+    finally:
+        bg.set_num_threads(None)
+    assert found[0] == found[1] == found[2]
+    assert found[0][0] == 3
+    assert found[0][1][1] == 3 * 6 * 4 * 6 * 6 * (4 + 1)

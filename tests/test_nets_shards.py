@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -16,7 +15,8 @@ from layer_table import LAYERS, Case
 import brickgrad as bg
 from brickgrad.layers import blas
 from brickgrad.nets import threads
-from brickgrad.nets.shards import Replica, Shards, why_whole
+from brickgrad.nets.replicas import Replica
+from brickgrad.nets.shards import Shards, why_whole
 
 RNG = np.random.default_rng(0)
 X = RNG.random((11, 1, 8, 8), dtype=np.float32)
@@ -172,8 +172,8 @@ def test_replicas_whose_tasks_may_still_run_after_an_interrupt_are_not_used_agai
     net.shard_size = 2
     bg.set_num_threads(2)
     loss, grad = step(net)
-    before = {id(twin) for twin in net._shards.replicas}
-    kept = net._shards.replicas  # so that no new one gets an old one's id
+    before = {id(twin) for twin in net._shards.replicas.made}
+    kept = net._shards.replicas.made  # so that no new one gets an old one's id
     wait = threads.wait
 
     def interrupted(futures):
@@ -184,7 +184,7 @@ def test_replicas_whose_tasks_may_still_run_after_an_interrupt_are_not_used_agai
     with pytest.raises(KeyboardInterrupt):
         step(net)
     again, grad_again = step(net)
-    assert before.isdisjoint(id(twin) for twin in net._shards.replicas)
+    assert before.isdisjoint(id(twin) for twin in net._shards.replicas.made)
     assert len(kept) == len(before)
     assert again == loss
     assert grad_again.tobytes() == grad.tobytes()
@@ -221,7 +221,7 @@ def test_a_layer_that_makes_its_sums_in_some_shards_only_is_an_error_that_names_
             return dy * 1
 
     net = conv_net(Sometimes(name="odd"))
-    net.shard_size = 4  # so 2 in the first, 3 in the others
+    net.shard_size = 4  # so 3 in the first, 4 in the others
     with pytest.raises(RuntimeError, match=r"(?s)must make the same sums.*at Sometimes\[odd\]"):
         step(net)
 
@@ -231,7 +231,7 @@ def test_an_error_in_a_shard_says_which_samples_it_has():
     net.shard_size = 4
     with pytest.raises(ValueError, match="labels") as caught:
         net.loss_and_gradient(X, np.where(np.arange(11) == 9, 7, T))
-    assert "in the shard of samples 8 to 10 of the batch" in caught.value.__notes__
+    assert "in the shard of samples 7 to 10 of the batch" in caught.value.__notes__
 
 
 def test_a_large_batch_has_no_more_shards_than_there_may_be():
@@ -240,7 +240,7 @@ def test_a_large_batch_has_no_more_shards_than_there_may_be():
     net.shard_size, whole.shard_size = 1, None
     x, t = RNG.random((130, 1, 8, 8)), RNG.integers(0, 3, 130)
     assert net.loss_and_gradient(x, t) == pytest.approx(whole.loss_and_gradient(x, t), rel=1e-13)
-    assert len(net._shards.replicas) == 44  # of 3 samples each
+    assert len(net._shards.replicas.made) == 44  # of 3 samples each
     np.testing.assert_allclose(net.grad_vector, whole.grad_vector, rtol=1e-11, atol=1e-14)  # as above
 
 
@@ -253,11 +253,13 @@ def test_a_large_batch_has_no_more_shards_than_there_may_be():
         (26, 25, [13, 13]),
         (3, 1, [1, 1, 1]),
         (3, 2, [1, 2]),
-        (5, 2, [1, 1, 1, 2]),
+        (5, 2, [1, 2, 2]),
+        (100, 34, [33, 33, 34]),
+        (75, 25, [18, 19, 19, 19]),
         (0, 25, []),
     ],
 )
-def test_a_batch_is_cut_evenly_into_an_even_number_of_shards(n, size, expected):
+def test_a_batch_is_cut_evenly_and_with_the_usual_size_into_an_even_number_of_shards(n, size, expected):
     parts = Shards(conv_net(), size)._cut(n)
     assert [part.stop - part.start for part in parts] == expected
     assert [index for part in parts for index in range(n)[part]] == list(range(n))
@@ -423,9 +425,9 @@ def test_settings_of_any_kind_that_are_put_on_a_layer_later_reach_the_shards(nam
     net = conv_net(layer)
     net.shard_size = 3
     before = step(net)[0]
-    replicas = net._shards.replicas
+    replicas = net._shards.replicas.made
     assert step(net)[0] == before
-    assert net._shards.replicas is replicas  # nothing was put anywhere
+    assert net._shards.replicas.made is replicas  # nothing was put anywhere
     setattr(layer, name, value)
     after = step(net)[0]
     net.shard_size = 3  # new replicas
@@ -439,9 +441,9 @@ def test_settings_that_are_changed_in_place_reach_the_shards(held):
     net = conv_net(layer)
     net.shard_size = 3
     before = step(net)[0]
-    replicas = net._shards.replicas
+    replicas = net._shards.replicas.made
     assert step(net)[0] == before
-    assert net._shards.replicas is replicas
+    assert net._shards.replicas.made is replicas
     held[0] = 0.0
     after = step(net)[0]
     net.shard_size = 3  # new replicas
@@ -560,10 +562,10 @@ def test_each_thread_has_a_replica_or_where_that_is_needed_each_shard(more, expe
     net = conv_net(*more)
     net.shard_size = 1
     step(net)
-    assert len(net._shards.replicas) == expected
+    assert len(net._shards.replicas.made) == expected
     net.graph.keep = True
     step(net)
-    assert len(net._shards.replicas) == 11
+    assert len(net._shards.replicas.made) == 11
 
 
 def test_a_workspace_has_arrays_for_the_sizes_of_the_shards_of_one_batch():
@@ -572,11 +574,29 @@ def test_a_workspace_has_arrays_for_the_sizes_of_the_shards_of_one_batch():
     net.shard_size = 4
     with net.workspace():
         step(net)
-        (replica,) = net._shards.replicas
-        assert set(replica.memories) == {2, 3}
-        memory = replica.memories[3]
-        step(net, X[:6], T[:6])
-        assert replica.memories == {3: memory}
+        (replica,) = net._shards.replicas.made
+        assert set(replica.memories) == {3, 4}
+        memory = replica.memories[4]
+        net.predict(X[:10])  # has none, and leaves that of training
+        step(net, X[:8], T[:8])
+        assert replica.memories == {4: memory}
+
+
+def test_a_bad_shard_among_good_ones_is_named_and_nobody_waits_for_it():
+    bg.set_num_threads(2)
+    net, caught = conv_net(), []
+    net.shard_size = 1
+
+    def train():
+        for bad in range(11):
+            with pytest.raises(ValueError, match="labels") as error:
+                net.loss_and_gradient(X, np.where(np.arange(11) == bad, 7, T))
+            caught.append(error.value.__notes__[-1])
+
+    worker = threading.Thread(target=train, daemon=True)
+    worker.start()
+    worker.join(60)
+    assert caught == [f"in the shard of samples {bad} to {bad} of the batch" for bad in range(11)]
 
 
 def test_of_several_bad_shards_the_first_is_named():
@@ -618,33 +638,89 @@ def test_shards_that_run_on_after_an_interrupt_leave_the_gradient_alone(monkeypa
     assert grad_again.tobytes() == grad.tobytes()
 
 
-def test_numbers_are_shared_out_and_come_back_in_their_order():
-    taken = [], []
-
-    def worker(mine):
-        def take(number):
-            mine.append(number)
-            time.sleep(0.001 * (number % 3))
-            return number * number
-
-        return take
-
+def test_after_an_interrupt_the_shards_that_are_left_are_not_taken(monkeypatch):
     bg.set_num_threads(2)
-    assert threads.share_out(20, [worker(mine) for mine in taken]) == [number * number for number in range(20)]
-    assert sorted(taken[0] + taken[1]) == list(range(20))
-    assert all(mine == sorted(mine) for mine in taken)
+    net = conv_net()
+    net.shard_size = 1
+    held, taken, run = threading.Event(), [], Replica.scores
+
+    def late(self, x):
+        taken.append(len(x))
+        assert held.wait(20)
+        return run(self, x)
+
+    def interrupted(futures):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Replica, "scores", late)
+    with monkeypatch.context() as patch:
+        patch.setattr(threads, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            net.predict(X)
+    pool = threads._State.pool
+    held.set()
+    pool.shutdown(wait=True)
+    assert len(taken) <= 2
+    bg.set_num_threads(2)
+    assert len(net.predict(X)) == 11
 
 
-def test_what_is_done_in_order_is_done_in_order_until_somebody_gives_up():
-    done, in_order = [], threads.InOrder()
-    others = [threading.Thread(target=in_order.do, args=(n, lambda n=n: done.append(n))) for n in (3, 2, 1, 5)]
-    for other in others:
-        other.start()
-    in_order.do(0, lambda: done.append(0))
-    for other in others[:3]:
-        other.join(20)
-    assert done == [0, 1, 2, 3]
-    in_order.give_up()
-    others[3].join(20)
-    in_order.do(4, lambda: done.append(4))
-    assert done == [0, 1, 2, 3]
+def test_replicas_that_are_not_needed_any_more_let_go_of_their_arrays():
+    bg.set_num_threads(2)
+    net = conv_net()
+    net.shard_size = 1
+    with net.workspace():
+        net.graph.keep = True
+        step(net)
+        net.graph.keep = False
+        net.graph.saved = None
+        step(net)
+        made = net._shards.replicas.made
+        assert len(made) == 11
+        assert all(twin.memories is None and twin.net.graph.memory.arrays is None for twin in made[2:])
+
+
+def test_a_layer_may_run_another_net_in_shards():
+    bg.set_num_threads(2)
+    inner, found = conv_net(), []
+    inner.shard_size = 2
+
+    class Inside(bg.Layer):
+        sample_wise = True
+
+        def forward(self, x):
+            self.saved = inner.predict(X)
+            return x.copy()
+
+        def backward(self, dy):
+            return dy.copy()
+
+    net = conv_net(Inside())
+    net.shard_size = 2
+    worker = threading.Thread(target=lambda: found.append(net.predict(X)), daemon=True)
+    worker.start()
+    worker.join(60)
+    assert found, "still waiting"
+    np.testing.assert_allclose(found[0], conv_net().predict(X), rtol=1e-5)
+
+
+def test_the_number_of_threads_may_change_while_another_thread_trains():
+    errors, end = [], threading.Event()
+
+    def train():
+        net = conv_net()
+        net.shard_size = 1
+        try:
+            while not end.is_set():
+                net.loss_and_gradient(X, T)
+        except BaseException as error:
+            errors.append(error)
+
+    worker = threading.Thread(target=train, daemon=True)
+    worker.start()
+    for number in (1, 2, 3, 4) * 25:
+        bg.set_num_threads(number)
+    end.set()
+    worker.join(60)
+    assert not worker.is_alive()
+    assert not errors
