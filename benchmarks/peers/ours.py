@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import numpy as np
@@ -17,18 +18,22 @@ def optimizer(work: Work) -> bg.Optimizer:
 
 
 def trainer(work: Work, net: bg.Net, data: Data) -> Callable[[int, int], float]:
-    """A function that does batches first to last, the last left out, and returns the last loss."""
+    """A function that does batches first to last, the last left out, and returns the last loss.
+
+    All of its calls are in one workspace, as all epochs of a trainer are.
+    """
     steps = optimizer(work)
     batch = np.empty((work.batch, *data.x.shape[1:]), data.x.dtype)
+    workspace = contextlib.ExitStack()
+    workspace.enter_context(net.workspace())
 
-    def run(first: int, last: int) -> float:
+    def run(first: int, last: int, workspace: contextlib.ExitStack = workspace) -> float:
         loss = 0.0
-        with net.workspace():
-            for number in range(first, last):
-                samples = data.batch(number, work.batch)
-                np.take(data.x, samples, axis=0, out=batch, mode="clip")
-                loss = net.loss_and_gradient(batch, data.t[samples])
-                steps.update(net.params, net.grads)
+        for number in range(first, last):
+            samples = data.batch(number, work.batch)
+            np.take(data.x, samples, axis=0, out=batch, mode="clip")
+            loss = net.loss_and_gradient(batch, data.t[samples])
+            steps.update(net.params, net.grads)
         return loss
 
     return run
