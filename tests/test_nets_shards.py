@@ -609,30 +609,38 @@ def test_of_several_bad_shards_the_first_is_named():
         assert caught.value.__notes__[-1] == "in the shard of samples 3 to 4 of the batch"
 
 
+def interrupted_while_running(monkeypatch, method, call):
+    """Ctrl-C in `call` while two replicas are in one of their methods, which goes on then: how often it was called."""
+    held, began, begun, run = threading.Event(), threading.Semaphore(0), [], getattr(Replica, method)
+
+    def late(self, *arguments):
+        begun.append(self)
+        began.release()
+        assert held.wait(20)
+        return run(self, *arguments)
+
+    def interrupted(futures):
+        assert all(began.acquire(timeout=20) for _ in range(2))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Replica, method, late)
+        patch.setattr(threads, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            call()
+        held.set()
+        threads._State.pool.shutdown(wait=True)
+    bg.set_num_threads(2)  # with threads that still work
+    return len(begun)
+
+
 def test_shards_that_run_on_after_an_interrupt_leave_the_gradient_alone(monkeypatch):
     bg.set_num_threads(2)
     net = conv_net()
     net.shard_size = 6
     loss, grad = step(net)
-    held, run = threading.Event(), Replica.loss_and_gradient
-
-    def late(self, *arguments):
-        assert held.wait(20)
-        return run(self, *arguments)
-
-    def interrupted(futures):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Replica, "loss_and_gradient", late)
-    with monkeypatch.context() as patch:
-        patch.setattr(threads, "wait", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            net.loss_and_gradient(2 * X, T)
-    pool = threads._State.pool
-    held.set()
-    pool.shutdown(wait=True)
+    interrupted_while_running(monkeypatch, "loss_and_gradient", lambda: net.loss_and_gradient(2 * X, T))
     assert net.grad_vector.tobytes() == grad.tobytes()
-    bg.set_num_threads(2)
     again, grad_again = step(net)
     assert again == loss
     assert grad_again.tobytes() == grad.tobytes()
@@ -642,26 +650,7 @@ def test_after_an_interrupt_the_shards_that_are_left_are_not_taken(monkeypatch):
     bg.set_num_threads(2)
     net = conv_net()
     net.shard_size = 1
-    held, taken, run = threading.Event(), [], Replica.scores
-
-    def late(self, x):
-        taken.append(len(x))
-        assert held.wait(20)
-        return run(self, x)
-
-    def interrupted(futures):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Replica, "scores", late)
-    with monkeypatch.context() as patch:
-        patch.setattr(threads, "wait", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            net.predict(X)
-    pool = threads._State.pool
-    held.set()
-    pool.shutdown(wait=True)
-    assert len(taken) <= 2
-    bg.set_num_threads(2)
+    assert interrupted_while_running(monkeypatch, "scores", lambda: net.predict(X)) == 2
     assert len(net.predict(X)) == 11
 
 
