@@ -117,10 +117,7 @@ class _Search:
             best = Found(
                 np.maximum(best.entries, other.entries, out=room[:n]), None if distances is None else distances[:n]
             )
-        if n == self.size:
-            return best
-        room[n:] = 0  # whatever stood there may be no number, and then NumPy would warn
-        return Found(room, distances)
+        return best if n == self.size else Found(room, distances)
 
     def _choose(self, best: Found, other: Found, more: int, out: Array) -> None:
         """Write into `out` the distance of the larger of each two entries; to the other's, `more` is added."""

@@ -450,15 +450,16 @@ class Net:
                 f"{self.title}: a profile needs a net whose layers know their sizes. Run a batch through it first, or "
                 "say how many inputs it has, as in Affine(784, 50)."
             )
-        graphs = [self.graph]
+        graphs, shards, before = [self.graph], None, 0
         if self._shard_size is not None and batch_size > self._shard_size:
             self._laid_out()
-            self._shards = self._shards or Shards(self, self._shard_size)
-            graphs += [twin.net.graph for twin in self._shards.ready_for(batch_size)]
-        before = self._shards.steps if self._shards is not None else 0
+            shards = self._shards = self._shards or Shards(self, self._shard_size)
+            graphs += [twin.net.graph for twin in shards.ready_for(batch_size)]
+            before = shards.steps
         with timed(self.title, graphs) as profile:
             yield profile
-        profile.steps += self._shards.steps - before if self._shards is not None else 0
+        if shards is not None:
+            profile.steps += shards.steps - before
 
     def draw(self, path: Any, x: Any = None, t: Any = None, **options: Any) -> None:
         """Draw the net with its loss as `Graph.draw` does; with `x` and `t`, with what they leave on every edge.

@@ -89,6 +89,15 @@ def test_relu_lets_nan_and_infinity_through():
     assert y[1:].tolist() == [np.inf, 0.0]
 
 
+@pytest.mark.parametrize("shape", [(8, 700), (4, 64), (3, 64), (4, 63), (500,), (), (0, 80), (5, 2, 40)])
+def test_relu_of_any_shape_gives_what_it_gives_entry_by_entry(shape):
+    x = np.random.default_rng(0).choice([-np.inf, -2.5, -0.0, 0.0, 0.5, 3.0, np.inf, np.nan], shape)
+    found = bg.ReLU().forward(x)
+    expected = np.array([value if value > 0 or np.isnan(value) else 0.0 for value in np.ravel(x)]).reshape(shape)
+    np.testing.assert_array_equal(found, expected)
+    assert not np.signbit(found[~np.isnan(found)]).any()
+
+
 def test_relu_in_a_workspace_allocates_no_array_the_second_time():
     relu, x = bg.ReLU(), np.ones((1000, 1000))
     relu.memory = bg.Memory(arrays={})

@@ -52,6 +52,12 @@ def test_copy_rows_of_one_entry_fills_rows():
     np.testing.assert_array_equal(to, np.arange(3.0).reshape(3, 1) + np.zeros(4))
 
 
+@pytest.mark.parametrize(("length", "other"), [(2, 4), (4, 2), (3, 4)])
+def test_copy_rows_to_rows_of_another_length_is_refused_as_an_assignment_is(length, other):
+    with pytest.raises(ValueError, match="could not broadcast"):
+        copy_rows(np.ones((3, length)), np.zeros((3, other)))
+
+
 def test_copy_rows_keeps_every_bit_of_nan():
     source = np.array([[0x7FC00001, 0xFFC12345]], np.uint32).view(np.float32)
     to = np.zeros_like(source)

@@ -112,7 +112,7 @@ def test_global_average_pooling_of_no_image_raises_value_error():
 
 
 @pytest.mark.parametrize(("size", "stride"), [((2, 2), (2, 2)), ((3, 3), (2, 2)), ((3, 2), (1, 1)), ((1, 2), (1, 3))])
-def test_max_pooling_reads_nothing_that_it_has_not_written(size, stride):
+def test_max_pooling_gives_nothing_of_what_its_memory_held_before(size, stride):
     x = np.random.default_rng(0).integers(0, 3, (2, 3, 9, 8)).astype(np.float32)
     grid = bg.MaxPooling(*size, stride=stride).windows.on("pool", x.shape)
     found = []

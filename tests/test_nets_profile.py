@@ -140,7 +140,7 @@ def test_profile_of_shards_counts_the_same_steps_and_bytes_on_any_number_of_thre
             bg.set_num_threads(number)
             net = make()
             net.shard_size = 2
-            with net.timed_steps(6) as profile:
+            with net.timed_steps(6) as profile, net.workspace():
                 for _ in range(3):
                     net.loss_and_gradient(X, T)
             found.append((profile.steps, [row.bytes for row in profile.rows]))

@@ -377,6 +377,21 @@ def test_dropout_draws_other_masks_in_each_shard_and_step_and_goes_on_where_it_s
     assert len(set(seen)) == 4
 
 
+def test_a_users_layer_with_parameters_draws_other_numbers_in_each_shard():
+    class Noisy(bg.Affine):
+        sample_wise = True
+
+        def forward(self, x):
+            return super().forward(x) + self.rng.random(1, np.float32)
+
+    noisy = Noisy(36, 3, init=0.0, rng=0)
+    net = bg.Sequential(bg.Flatten(), noisy, loss=bg.MeanSquaredLoss(), input_shape=(1, 6, 6))
+    net.shard_size, net.graph.keep = 2, True
+    net.loss_and_gradient(np.zeros((6, 1, 6, 6), np.float32), np.zeros((6, 3), np.float32))
+    (scores,) = (value for value in net.graph.saved.values if np.shape(value) == (6, 3) and np.any(value))
+    assert len(np.unique(scores)) == 3
+
+
 def test_what_is_changed_in_a_layer_later_reaches_the_shards():
     net = conv_net(bg.Dropout(0.5, rng=3))
     net.shard_size = 3

@@ -27,7 +27,7 @@ def trainer(work: Work, net: bg.Net, data: Data) -> Callable[[int, int], float]:
     workspace = contextlib.ExitStack()
     workspace.enter_context(net.workspace())
 
-    def run(first: int, last: int, workspace: contextlib.ExitStack = workspace) -> float:
+    def run(first: int, last: int, workspace: contextlib.ExitStack = workspace) -> float:  # which lasts as long as this
         loss = 0.0
         for number in range(first, last):
             samples = data.batch(number, work.batch)
